@@ -1,0 +1,82 @@
+import type { CallFailure } from './failure.ts';
+import type { JsonValue } from './json.ts';
+import type { ImageFormat } from './request.ts';
+import type { Size } from './size.ts';
+
+/**
+ * What one paid request asks of an upstream, already translated to what the model card allows:
+ * everything in it is sent, and the adapter only changes words, never meanings.
+ */
+export interface CallRequest {
+  /** The upstream's own model id, as configured. */
+  readonly model: string;
+  readonly prompt: string;
+  /** How many pictures this call makes. */
+  readonly images: number;
+  /** Place of the call's first picture among the task's images, from 0. */
+  readonly firstImage: number;
+  /** A size that the upstream makes natively. */
+  readonly size: Size;
+  /** The file format to ask for; absent where the upstream cannot be asked. */
+  readonly format?: ImageFormat;
+  readonly watermark: boolean;
+  /** Whether the task's reference picture goes with it. */
+  readonly hasReference: boolean;
+  readonly negativePrompt?: string;
+  readonly seed?: number;
+  readonly guidanceScale?: number;
+  readonly quality?: string;
+  readonly style?: string;
+}
+
+/** A picture that the upstream made and that is not ours yet. */
+export type Output =
+  /** To be downloaded. */
+  | { readonly at: 'link'; readonly url: string }
+  /** It came inside the answer and lies, decoded, in the spool under this name. */
+  | { readonly at: 'spool'; readonly name: string };
+
+/**
+ * The stored path of a call (design §2). Each change is one durable write:
+ * `planned → sending → accepted → produced → stored`, or `failed` from any of them.
+ */
+export type CallStep =
+  | { readonly state: 'planned' }
+  | { readonly state: 'sending' }
+  | { readonly state: 'accepted'; readonly handle: JsonValue; readonly checkAtMs: number }
+  | { readonly state: 'produced'; readonly outputs: readonly Output[] }
+  | { readonly state: 'stored' }
+  | { readonly state: 'failed'; readonly failure: CallFailure };
+
+export type CallState = CallStep['state'];
+
+/** One paid request to an upstream for a task. */
+export interface Call {
+  readonly id: string;
+  readonly taskId: string;
+  /** Which part of the plan it fills; a retry is a new call for the same slot. */
+  readonly slot: number;
+  /** How many calls this slot had before it. */
+  readonly attempt: number;
+  readonly provider: string;
+  readonly request: CallRequest;
+  readonly step: CallStep;
+  readonly createdAtMs: number;
+  /** When it was first sent; deadlines of the call run from here. */
+  readonly sentAtMs?: number;
+}
+
+/** Whether nothing more happens to the call. */
+export const isCallEnded = (step: CallStep): boolean => step.state === 'stored' || step.state === 'failed';
+
+const allowed: Readonly<Record<CallState, readonly CallState[]>> = {
+  planned: ['sending', 'failed'],
+  sending: ['accepted', 'produced', 'failed'],
+  accepted: ['accepted', 'produced', 'failed'],
+  produced: ['stored', 'failed'],
+  stored: [],
+  failed: [],
+};
+
+/** Whether a call may go from one state to the other. */
+export const mayFollow = (from: CallState, to: CallState): boolean => allowed[from].includes(to);

@@ -1,0 +1,34 @@
+/**
+ * Where pictures that are ours lie. The engine puts, HTTP reads, clean-up deletes. A key is never written twice
+ * with different bytes, so every operation may be repeated after a crash.
+ */
+import type { Readable } from 'node:stream';
+
+/** A part of a file: both ends included, as in RFC 9110 `Range`. */
+export interface ByteRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** What lies under a key. */
+export interface StoredFile {
+  readonly key: string;
+  readonly bytes: number;
+  readonly modifiedAtMs: number;
+}
+
+export interface ImageStore {
+  /**
+   * Takes the complete file at `path` and keeps it under `key`; on return it survives a power cut and `path` is
+   * gone. No reader ever sees a part of it. When `path` is already gone and `key` is there, an earlier attempt
+   * had succeeded and nothing happens.
+   */
+  put(key: string, path: string): Promise<void>;
+  /** The bytes, or a range of them; `undefined` when there is no such key. */
+  open(key: string, range?: ByteRange): Promise<Readable | undefined>;
+  stat(key: string): Promise<StoredFile | undefined>;
+  /** Deleting what is not there is fine. */
+  delete(key: string): Promise<void>;
+  /** Everything there is, in no order; for the sweep of orphans. */
+  list(): AsyncIterable<StoredFile>;
+}

@@ -1,0 +1,20 @@
+import { EventEmitter } from 'node:events';
+
+/** Tells those who wait on a task, in this process, that it changed; what it is now they read from the store. */
+export interface TaskEvents {
+  changed(taskId: string): void;
+  /** Calls back at each change until the returned function is called. */
+  subscribe(taskId: string, listener: () => void): () => void;
+}
+
+/** Events within one process. */
+export const createTaskEvents = (): TaskEvents => {
+  const emitter = new EventEmitter().setMaxListeners(0);
+  return {
+    changed: (taskId) => void emitter.emit(taskId),
+    subscribe: (taskId, listener) => {
+      emitter.on(taskId, listener);
+      return () => void emitter.off(taskId, listener);
+    },
+  };
+};

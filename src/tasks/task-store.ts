@@ -1,0 +1,99 @@
+/**
+ * The truth about tasks, calls and images. Every write of the engine names the claim it believes it holds; a write
+ * whose claim was taken over changes nothing and answers `lost`. On return a write survives a power cut.
+ */
+import type { Adjustment } from '../core/adjustment.ts';
+import type { Call, CallStep } from '../core/call.ts';
+import type { Image } from '../core/image.ts';
+import type { Task, TaskError, TaskStatus, Usage } from '../core/task.ts';
+import type { GenerationRequest } from '../core/request.ts';
+
+/** A task as it is accepted. */
+export interface NewTask {
+  readonly id: string;
+  readonly keyId: string;
+  readonly request: GenerationRequest;
+  readonly createdAtMs: number;
+  /** Present when the caller sent `Idempotency-Key`. */
+  readonly idempotency?: { readonly key: string; readonly bodyHash: string; readonly forgetBeforeMs: number };
+}
+
+/** `created`: the task is new. `replayed`: the same request had made it. `conflict`: the key was used with another body. */
+export type InsertOutcome =
+  | { readonly outcome: 'created' }
+  | { readonly outcome: 'replayed'; readonly taskId: string }
+  | { readonly outcome: 'conflict' };
+
+/** The right to work on a task; a newer claim makes an older one worthless. */
+export interface Claim {
+  readonly taskId: string;
+  readonly token: string;
+}
+
+/** What the engine needs to go on with a task. */
+export interface ClaimedTask {
+  readonly claim: Claim;
+  readonly task: Task;
+  readonly calls: readonly Call[];
+  /** Images of calls that are already stored. */
+  readonly images: readonly Image[];
+}
+
+/** Whether a fenced write was made, or the claim had been lost and nothing changed. */
+export type Written = 'written' | 'lost';
+
+/** How a task ends. */
+export type Ending =
+  | { readonly status: 'completed'; readonly usage: Usage; readonly adjustments: readonly Adjustment[] }
+  | { readonly status: 'failed'; readonly error: TaskError; readonly usage: Usage; readonly adjustments: readonly Adjustment[] };
+
+/** Which of a caller's tasks to list, newest first. */
+export interface TaskQuery {
+  readonly keyId: string;
+  readonly limit: number;
+  /** Only tasks older than this one. */
+  readonly afterTaskId?: string;
+  readonly status?: TaskStatus;
+  readonly model?: string;
+  /** Inclusive. */
+  readonly createdAfterMs?: number;
+  /** Exclusive. */
+  readonly createdBeforeMs?: number;
+}
+
+/** A page of tasks. */
+export interface TaskPage {
+  readonly tasks: readonly Task[];
+  readonly hasMore: boolean;
+}
+
+export interface TaskStore {
+  /** Accepts a task and its first job in one transaction; the idempotency key decides between racing requests. */
+  insert(task: NewTask): Promise<InsertOutcome>;
+  /** The task with its images; `undefined` when there is none, or it is another key's. */
+  get(taskId: string, keyId: string): Promise<Task | undefined>;
+  list(query: TaskQuery): Promise<TaskPage>;
+
+  /** Takes the task over; `undefined` when it has ended or is gone. */
+  claim(claim: Claim): Promise<ClaimedTask | undefined>;
+  /** `pending → processing` with the plan's calls; also adds calls to a task that is already processing. */
+  start(claim: Claim, plan: { readonly calls: readonly Call[]; readonly adjustments: readonly Adjustment[]; readonly atMs: number }): Promise<Written>;
+  /** Moves a call one step along its path, with what that step brought. */
+  record(claim: Claim, callId: string, step: CallStep, brought?: { readonly images?: readonly Image[]; readonly adjustments?: readonly Adjustment[]; readonly sentAtMs?: number }): Promise<Written>;
+  /** A new call for the slot of one that failed, in one write with that failure. */
+  retry(claim: Claim, failed: { readonly callId: string; readonly step: CallStep }, next: Call): Promise<Written>;
+  /** The one closing function: ends the task, exactly once. */
+  finish(claim: Claim, ending: Ending, atMs: number): Promise<Written>;
+
+  /** Ends an open task as `cancelled`; `ended` when it had ended before. */
+  cancel(taskId: string, keyId: string, error: TaskError, atMs: number): Promise<'cancelled' | 'ended' | 'absent'>;
+  /** Removes the task and answers the keys of its files; an open task is ended by it. */
+  delete(taskId: string, keyId: string): Promise<readonly string[] | undefined>;
+
+  /** An image by its id, whoever it belongs to: the link to it was signed. */
+  image(imageId: string): Promise<Image | undefined>;
+  /** Removes tasks that ended before the given time, a few at a time, except those with permanent links; answers their files' keys. */
+  deleteEndedBefore(timeMs: number, limit: number): Promise<{ readonly tasks: number; readonly fileKeys: readonly string[] }>;
+  /** Which of these file keys belong to a task; the rest are orphans of a crash. */
+  knownFileKeys(keys: readonly string[]): Promise<ReadonlySet<string>>;
+}
