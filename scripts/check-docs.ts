@@ -1,0 +1,60 @@
+/**
+ * Checks that the documents say what the code does: one page per error code, `openapi.json` as the server would
+ * write it, and every `LIMNER_*` variable in the README.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { catalogue } from '../src/core/errors.ts';
+import { isTestMaterial, sourceFiles } from './source-files.ts';
+
+const root = join(import.meta.dirname, '..');
+const read = (path: string): string => {
+  const file = join(root, path);
+  return existsSync(file) ? readFileSync(file, 'utf8') : '';
+};
+
+const faultsOfErrorPages = (): string[] => {
+  const codes = new Set(Object.keys(catalogue));
+  const pages = new Set(globSync('docs/errors/*.md', { cwd: root }).map((path) => basename(path, '.md')));
+  pages.delete('README');
+  return [
+    ...[...codes.difference(pages)].map((code) => `docs/errors/${code}.md is missing`),
+    ...[...pages.difference(codes)].map((page) => `docs/errors/${page}.md has no code in src/core/errors.ts`),
+  ];
+};
+
+const faultsOfOpenApi = (): string[] => {
+  if (!existsSync(join(root, 'scripts/write-openapi.ts'))) return [];
+  const folder = mkdtempSync(join(tmpdir(), 'limner-openapi-'));
+  try {
+    const fresh = join(folder, 'openapi.json');
+    execFileSync(process.execPath, ['scripts/write-openapi.ts', fresh], { cwd: root });
+    return readFileSync(fresh, 'utf8') === read('openapi.json')
+      ? []
+      : ['openapi.json is not what the server says: run `npm run fix`'];
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+};
+
+const faultsOfReadme = (): string[] => {
+  const rows = read('README.md')
+    .split('\n')
+    .filter((line) => line.trimStart().startsWith('|'))
+    .join('\n');
+  const documented = new Set(rows.match(/\bLIMNER_[A-Z0-9_]+\b/g));
+  const variables = new Set(
+    sourceFiles(root, ['src/config'])
+      .filter((path) => !isTestMaterial(path))
+      .flatMap((path) => read(path).match(/\bLIMNER_[A-Z0-9_]+\b/g) ?? []),
+  );
+  return [...variables.difference(documented)].map(
+    (name) => `README.md: the configuration table lacks ${name}`,
+  );
+};
+
+const faults = [...faultsOfErrorPages(), ...faultsOfOpenApi(), ...faultsOfReadme()];
+for (const fault of faults) console.error(fault);
+process.exitCode = faults.length === 0 ? 0 : 1;
