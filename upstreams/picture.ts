@@ -1,0 +1,167 @@
+import { fileURLToPath } from 'node:url';
+import { crc32 } from 'node:zlib';
+import sharp from 'sharp';
+import type { OverlayOptions } from 'sharp';
+
+export type PictureFormat = 'jpeg' | 'png';
+
+/** What to draw. Equal specifications give the same bytes. */
+export type PictureSpec = {
+  readonly width: number;
+  readonly height: number;
+  readonly format: PictureFormat;
+  /** Any integer; it chooses the colours. */
+  readonly tint: number;
+  /** Text at the bottom right. */
+  readonly mark?: string;
+  readonly transparent?: boolean;
+  /** Pads the file, which stays valid, to this size. A file that is larger already stays as it is. */
+  readonly paddedBytes?: number;
+};
+
+/** A finished file, with its base64 text made once. */
+export class Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly format: PictureFormat;
+  readonly bytes: Buffer;
+  #base64: Buffer | undefined;
+
+  constructor(spec: PictureSpec, bytes: Buffer) {
+    this.width = spec.width;
+    this.height = spec.height;
+    this.format = spec.format;
+    this.bytes = bytes;
+  }
+
+  get contentType(): string {
+    return `image/${this.format}`;
+  }
+
+  /** Base64 as ASCII bytes, ready to be written. */
+  get base64(): Buffer {
+    this.#base64 ??= Buffer.from(this.bytes.toString('base64'), 'latin1');
+    return this.#base64;
+  }
+}
+
+export type Painter = (spec: PictureSpec) => Promise<Picture>;
+
+/** Red, green, blue of the four corners. */
+const TINTS = [
+  [214, 69, 80, 72, 61, 139, 246, 196, 83, 38, 112, 120],
+  [33, 74, 122, 125, 190, 206, 240, 236, 214, 219, 108, 74],
+  [24, 78, 60, 170, 196, 92, 244, 222, 150, 96, 57, 30],
+  [70, 34, 92, 224, 94, 140, 250, 176, 120, 40, 52, 110],
+  [20, 24, 40, 86, 110, 150, 196, 204, 214, 232, 150, 70],
+  [250, 210, 200, 150, 200, 220, 120, 140, 200, 90, 80, 140],
+];
+
+/** Draws cheap gradients and keeps the last `capacity` files, so that a repeated size costs nothing. */
+export function createPainter(capacity = 64): Painter {
+  const kept = new Map<string, Promise<Picture>>();
+  return (spec) => {
+    const tint = Math.abs(spec.tint) % TINTS.length;
+    const key = [
+      spec.width,
+      spec.height,
+      spec.format,
+      tint,
+      spec.mark,
+      spec.transparent,
+      spec.paddedBytes,
+    ].join();
+    const found = kept.get(key);
+    if (found !== undefined) {
+      kept.delete(key);
+      kept.set(key, found);
+      return found;
+    }
+    const picture = draw(spec, TINTS[tint] ?? []);
+    kept.set(key, picture);
+    const oldest = kept.size > capacity ? kept.keys().next().value : undefined;
+    if (oldest !== undefined) kept.delete(oldest);
+    return picture;
+  };
+}
+
+async function draw(spec: PictureSpec, corners: readonly number[]): Promise<Picture> {
+  const { width, height } = spec;
+  const alpha = spec.transparent === true;
+  const pixels = alpha ? withAlpha(corners) : corners;
+  let image = sharp(Buffer.from(pixels), { raw: { width: 2, height: 2, channels: alpha ? 4 : 3 } }).resize(
+    width,
+    height,
+    { fit: 'fill', kernel: 'linear' },
+  );
+  if (spec.mark !== undefined) image = image.composite([await markFor(spec.mark, width, height)]);
+  const bytes = await (
+    spec.format === 'png' ? image.png({ compressionLevel: 2 }) : image.jpeg({ quality: 85 })
+  ).toBuffer();
+  return new Picture(
+    spec,
+    spec.paddedBytes === undefined ? bytes : padded(bytes, spec.format, spec.paddedBytes),
+  );
+}
+
+function withAlpha(corners: readonly number[]): number[] {
+  return [0, 3, 6, 9].flatMap((at, corner) => [...corners.slice(at, at + 3), corner === 0 ? 0 : 255]);
+}
+
+async function markFor(text: string, width: number, height: number): Promise<OverlayOptions> {
+  // The vendors' marks are about a thirtieth of the shorter side high.
+  const textHeight = Math.max(10, Math.round(Math.min(width, height) / 28));
+  const { data, info } = await sharp({
+    text: {
+      text: `<span foreground="white">${text}</span>`,
+      font: 'Noto Sans Hans Medium',
+      // A font of our own: the mark must not depend on what the machine has installed.
+      fontfile: fileURLToPath(
+        import.meta.resolve('@embedpdf/fonts-sc').replace(/dist\/[^/]+$/, 'fonts/NotoSansHans-Medium.otf'),
+      ),
+      height: textHeight,
+      width: Math.floor(width / 2),
+      rgba: true,
+    },
+  })
+    .png()
+    .toBuffer({ resolveWithObject: true });
+  const margin = Math.round(textHeight / 2);
+  return {
+    input: data,
+    left: Math.max(0, width - info.width - margin),
+    top: Math.max(0, height - info.height - margin),
+  };
+}
+
+function padded(bytes: Buffer, format: PictureFormat, wanted: number): Buffer {
+  const missing = wanted - bytes.length;
+  if (missing < 16) return bytes;
+  if (format === 'png') return paddedPng(bytes, missing);
+  return paddedJpeg(bytes, missing);
+}
+
+/** Comment segments (ITU-T T.81, B.2.4.5) right after the JFIF header. */
+function paddedJpeg(bytes: Buffer, missing: number): Buffer {
+  const afterHeader = 4 + bytes.readUInt16BE(4);
+  const segments: Buffer[] = [];
+  for (let left = missing; left >= 5;) {
+    const length = Math.min(left, 65_537);
+    const segment = Buffer.alloc(length, ' ');
+    segment.writeUInt16BE(0xfffe, 0);
+    segment.writeUInt16BE(length - 2, 2);
+    segments.push(segment);
+    left -= length;
+  }
+  return Buffer.concat([bytes.subarray(0, afterHeader), ...segments, bytes.subarray(afterHeader)]);
+}
+
+/** One private ancillary chunk (PNG 1.2, 3.3) before the end chunk. */
+function paddedPng(bytes: Buffer, missing: number): Buffer {
+  const chunk = Buffer.alloc(missing, ' ');
+  chunk.writeUInt32BE(missing - 12, 0);
+  chunk.write('paDd', 4, 'latin1');
+  chunk.writeUInt32BE(crc32(chunk.subarray(4, missing - 4)), missing - 4);
+  const end = bytes.length - 12;
+  return Buffer.concat([bytes.subarray(0, end), chunk, bytes.subarray(end)]);
+}
