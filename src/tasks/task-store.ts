@@ -42,6 +42,21 @@ export interface ClaimedTask {
 /** Whether a fenced write was made, or the claim had been lost and nothing changed. */
 export type Written = 'written' | 'lost';
 
+/** What a task was planned to do. */
+export interface Plan {
+  readonly calls: readonly Call[];
+  readonly adjustments: readonly Adjustment[];
+  readonly atMs: number;
+}
+
+/** What a step of a call brought, written with it. */
+export interface Brought {
+  readonly images?: readonly Image[];
+  readonly adjustments?: readonly Adjustment[];
+  /** When the call left; only the first time counts. */
+  readonly sentAtMs?: number;
+}
+
 /** How a task ends. */
 export type Ending =
   | { readonly status: 'completed'; readonly usage: Usage; readonly adjustments: readonly Adjustment[] }
@@ -76,10 +91,10 @@ export interface TaskStore {
 
   /** Takes the task over; `undefined` when it has ended or is gone. */
   claim(claim: Claim): Promise<ClaimedTask | undefined>;
-  /** `pending → processing` with the plan's calls; also adds calls to a task that is already processing. */
-  start(claim: Claim, plan: { readonly calls: readonly Call[]; readonly adjustments: readonly Adjustment[]; readonly atMs: number }): Promise<Written>;
+  /** `pending → processing`, with the calls of the plan. */
+  start(claim: Claim, plan: Plan): Promise<Written>;
   /** Moves a call one step along its path, with what that step brought. */
-  record(claim: Claim, callId: string, step: CallStep, brought?: { readonly images?: readonly Image[]; readonly adjustments?: readonly Adjustment[]; readonly sentAtMs?: number }): Promise<Written>;
+  record(claim: Claim, callId: string, step: CallStep, brought?: Brought): Promise<Written>;
   /** A new call for the slot of one that failed, in one write with that failure. */
   retry(claim: Claim, failed: { readonly callId: string; readonly step: CallStep }, next: Call): Promise<Written>;
   /** The one closing function: ends the task, exactly once. */
@@ -94,6 +109,8 @@ export interface TaskStore {
   image(imageId: string): Promise<Image | undefined>;
   /** Removes tasks that ended before the given time, a few at a time, except those with permanent links; answers their files' keys. */
   deleteEndedBefore(timeMs: number, limit: number): Promise<{ readonly tasks: number; readonly fileKeys: readonly string[] }>;
-  /** Which of these file keys belong to a task; the rest are orphans of a crash. */
-  knownFileKeys(keys: readonly string[]): Promise<ReadonlySet<string>>;
+  /** Whether an image lies under this file key; otherwise the file is an orphan of a crash, or not stored yet. */
+  isFileKnown(fileKey: string): Promise<boolean>;
+  /** Whether the task exists and has not ended. */
+  isOpen(taskId: string): Promise<boolean>;
 }

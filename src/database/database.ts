@@ -1,0 +1,44 @@
+/**
+ * The database as its users see it: prepared reads at any time, and writes as named operations, each a transaction
+ * of its own. Whether operations share a commit (SQLite) or run in parallel (PostgreSQL) is the implementation's.
+ */
+import type { Prepared, SqlValue } from './prepared.ts';
+
+/** Runs prepared statements. */
+export interface Connection {
+  /** The rows that the statement brings. */
+  all<Values, Row>(query: Prepared<Values, Row>, values: Values): Promise<readonly Row[]>;
+  /** How many rows the statement changed. */
+  run<Values>(query: Prepared<Values, never>, values: Values): Promise<number>;
+}
+
+/** What an operation does inside its transaction: all of it happens, or nothing. It may be run again after a conflict. */
+export type Transact<Parameters, Result> = (connection: Connection, parameters: Parameters) => Promise<Result>;
+
+/** A named write. Parameters and result are plain data, since they may cross threads. */
+export interface Operation<Parameters, Result> {
+  readonly name: string;
+  readonly transact: Transact<Parameters, Result>;
+}
+
+/** Names a write. */
+export const operation = <Parameters, Result>(
+  name: string,
+  transact: Transact<Parameters, Result>,
+): Operation<Parameters, Result> => ({ name, transact });
+
+export interface Database {
+  readonly read: Pick<Connection, 'all'>;
+  /** Runs the operation in a transaction; on return it survives a power cut. */
+  write<Parameters, Result>(operation: Operation<Parameters, Result>, parameters: Parameters): Promise<Result>;
+  close(): Promise<void>;
+}
+
+/** The first row, or `undefined`. */
+export const firstRow = async <Values, Row>(
+  connection: Pick<Connection, 'all'>,
+  query: Prepared<Values, Row>,
+  values: Values,
+): Promise<Row | undefined> => (await connection.all(query, values))[0];
+
+export type { SqlValue };

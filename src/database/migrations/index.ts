@@ -1,0 +1,11 @@
+/** The schema's history, oldest first. A landed migration is never edited: the next one mends it. */
+import type { Sql } from '../prepared.ts';
+import { tasksCallsImages } from './0001-tasks-calls-images.ts';
+
+/** One step of the schema. */
+export interface Migration {
+  readonly name: string;
+  statements(sql: Sql): readonly string[];
+}
+
+export const migrations: readonly Migration[] = [tasksCallsImages];

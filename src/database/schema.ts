@@ -1,0 +1,96 @@
+/** The tables, in the words of the glossary. Times are milliseconds since 1970; JSON is text, so both databases share every statement. */
+
+/** One row per task. */
+export interface TaskRow {
+  readonly id: string;
+  readonly key_id: string;
+  readonly status: string;
+  readonly model: string;
+  readonly response_format: string;
+  /** JSON of a `GenerationRequest`. */
+  readonly request: string;
+  readonly created_at: number;
+  readonly started_at: number | null;
+  readonly completed_at: number | null;
+  /** JSON of `Adjustment[]`. */
+  readonly adjustments: string;
+  /** JSON of `Usage`. */
+  readonly usage: string | null;
+  /** JSON of `TaskError`. */
+  readonly error: string | null;
+  /** Token of the worker that may write; see `Claim`. */
+  readonly claim: string | null;
+}
+
+/** One row per call. */
+export interface CallRow {
+  readonly id: string;
+  readonly task_id: string;
+  readonly slot: number;
+  readonly attempt: number;
+  readonly provider: string;
+  /** JSON of a `CallRequest`. */
+  readonly request: string;
+  readonly state: string;
+  /** JSON of the whole `CallStep`. */
+  readonly step: string;
+  readonly created_at: number;
+  readonly sent_at: number | null;
+}
+
+/** One row per stored image. */
+export interface ImageRow {
+  readonly id: string;
+  readonly task_id: string;
+  readonly call_id: string;
+  readonly place: number;
+  readonly file_key: string;
+  readonly width: number;
+  readonly height: number;
+  readonly format: string;
+  readonly bytes: number;
+  readonly created_at: number;
+}
+
+/** One row per open task: whose turn it will be. */
+export interface JobRow {
+  readonly task_id: string;
+  readonly lane: string;
+  readonly key_id: string;
+}
+
+/** What an `Idempotency-Key` made. */
+export interface IdempotencyRow {
+  readonly key_id: string;
+  readonly idempotency_key: string;
+  readonly body_hash: string;
+  readonly task_id: string;
+  readonly created_at: number;
+}
+
+/** One row per API key; only its hash is kept. */
+export interface ApiKeyRow {
+  readonly id: string;
+  readonly name: string;
+  readonly role: string;
+  readonly hash: string;
+  readonly hint: string;
+  readonly created_at: number;
+  readonly revoked_at: number | null;
+}
+
+/** A secret that this installation made for itself, e.g. to sign links. */
+export interface InstallationSecretRow {
+  readonly name: string;
+  readonly value: string;
+}
+
+export interface Tables {
+  readonly tasks: TaskRow;
+  readonly calls: CallRow;
+  readonly images: ImageRow;
+  readonly jobs: JobRow;
+  readonly idempotency: IdempotencyRow;
+  readonly api_keys: ApiKeyRow;
+  readonly installation_secrets: InstallationSecretRow;
+}

@@ -1,0 +1,164 @@
+import { isId, firstIdAt } from '../core/ids.ts';
+import { type Database, firstRow } from '../database/database.ts';
+import { prepare } from '../database/prepared.ts';
+import type { CallRow, ImageRow, TaskRow } from '../database/schema.ts';
+import { toCall, toImage, toTask } from './rows.ts';
+import {
+  cancelTask,
+  claimTask,
+  deleteEndedTasks,
+  deleteTask,
+  finishTask,
+  insertTask,
+  recordCall,
+  retryCall,
+  startTask,
+} from './task-operations.ts';
+import type { TaskQuery, TaskStore } from './task-store.ts';
+
+const taskOfKey = prepare<{ id: string; key_id: string }, TaskRow>((db, value) =>
+  db.selectFrom('tasks').selectAll().where('id', '=', value('id')).where('key_id', '=', value('key_id')),
+);
+
+const taskById = prepare<{ id: string }, TaskRow>((db, value) =>
+  db.selectFrom('tasks').selectAll().where('id', '=', value('id')),
+);
+
+const callsOf = prepare<{ task_id: string }, CallRow>((db, value) =>
+  db.selectFrom('calls').selectAll().where('task_id', '=', value('task_id')).orderBy('slot').orderBy('attempt'),
+);
+
+const imagesOf = prepare<{ task_id: string }, ImageRow>((db, value) =>
+  db.selectFrom('images').selectAll().where('task_id', '=', value('task_id')).orderBy('place'),
+);
+
+const imageById = prepare<{ id: string }, ImageRow>((db, value) =>
+  db.selectFrom('images').selectAll().where('id', '=', value('id')),
+);
+
+const imageByFile = prepare<{ file_key: string }, Pick<ImageRow, 'file_key'>>((db, value) =>
+  db.selectFrom('images').select('file_key').where('file_key', '=', value('file_key')),
+);
+
+const openTask = prepare<{ id: string }, Pick<TaskRow, 'id'>>((db, value) =>
+  db.selectFrom('tasks').select('id').where('id', '=', value('id')).where('status', 'in', ['pending', 'processing']),
+);
+
+interface PageValues {
+  readonly key_id: string;
+  readonly before: string;
+  readonly from: string;
+  readonly limit: number;
+  readonly status: string;
+  readonly model: string;
+}
+
+const pageOf = (filter: { readonly status: boolean; readonly model: boolean }) =>
+  prepare<PageValues, TaskRow>((db, value) => {
+    let query = db
+      .selectFrom('tasks')
+      .selectAll()
+      .where('key_id', '=', value('key_id'))
+      .where('id', '<', value('before'))
+      .where('id', '>=', value('from'));
+    if (filter.status) query = query.where('status', '=', value('status'));
+    if (filter.model) query = query.where('model', '=', value('model'));
+    return query.orderBy('id', 'desc').limit(value('limit'));
+  });
+
+// NOTE: one statement per set of filters, so that each finds its own index at any number of tasks.
+const pages = {
+  all: pageOf({ status: false, model: false }),
+  status: pageOf({ status: true, model: false }),
+  model: pageOf({ status: false, model: true }),
+  both: pageOf({ status: true, model: true }),
+};
+
+/** Sorts after every identifier of a task. */
+const AFTER_ALL = 'task_~';
+
+const choosePage = (query: TaskQuery) => {
+  if (query.status !== undefined) return query.model === undefined ? pages.status : pages.both;
+  return query.model === undefined ? pages.all : pages.model;
+};
+
+const smallest = (...ids: readonly string[]): string => ids.reduce((least, id) => (id < least ? id : least));
+
+/** A task store over any database that runs the operations of `task-operations.ts`. */
+export const createTaskStore = (database: Database): TaskStore => {
+  const { read, write } = database;
+  const imagesOfTask = async (taskId: string) => (await read.all(imagesOf, { task_id: taskId })).map(toImage);
+  const withImages = async (row: TaskRow) => toTask(row, row.status === 'completed' ? await imagesOfTask(row.id) : []);
+
+  return {
+    insert: (task) => write(insertTask, task),
+
+    get: async (taskId, keyId) => {
+      if (!isId('task', taskId)) return undefined;
+      const row = await firstRow(read, taskOfKey, { id: taskId, key_id: keyId });
+      return row && withImages(row);
+    },
+
+    list: async (query) => {
+      const rows = await read.all(choosePage(query), {
+        key_id: query.keyId,
+        before: smallest(
+          query.afterTaskId ?? AFTER_ALL,
+          query.createdBeforeMs === undefined ? AFTER_ALL : firstIdAt('task', query.createdBeforeMs),
+        ),
+        from: query.createdAfterMs === undefined ? '' : firstIdAt('task', query.createdAfterMs),
+        limit: query.limit + 1,
+        status: query.status ?? '',
+        model: query.model ?? '',
+      });
+      return {
+        tasks: await Promise.all(rows.slice(0, query.limit).map(withImages)),
+        hasMore: rows.length > query.limit,
+      };
+    },
+
+    claim: async (claim) => {
+      if (!(await write(claimTask, claim))) return undefined;
+      const row = await firstRow(read, taskById, { id: claim.taskId });
+      if (row === undefined) return undefined;
+      return {
+        claim,
+        task: toTask(row, []),
+        calls: (await read.all(callsOf, { task_id: claim.taskId })).map(toCall),
+        images: await imagesOfTask(claim.taskId),
+      };
+    },
+
+    start: (claim, plan) => write(startTask, { claim, ...plan }),
+
+    record: (claim, callId, step, brought = {}) =>
+      write(recordCall, {
+        claim,
+        callId,
+        step,
+        images: brought.images ?? [],
+        adjustments: brought.adjustments ?? [],
+        sentAtMs: brought.sentAtMs ?? null,
+      }),
+
+    retry: (claim, failed, next) => write(retryCall, { claim, failed, next }),
+
+    finish: (claim, ending, atMs) => write(finishTask, { claim, ending, atMs }),
+
+    cancel: (taskId, keyId, error, atMs) => write(cancelTask, { taskId, keyId, error, atMs }),
+
+    delete: async (taskId, keyId) => (await write(deleteTask, { taskId, keyId })) ?? undefined,
+
+    image: async (imageId) => {
+      if (!isId('img', imageId)) return undefined;
+      const row = await firstRow(read, imageById, { id: imageId });
+      return row && toImage(row);
+    },
+
+    deleteEndedBefore: (timeMs, limit) => write(deleteEndedTasks, { timeMs, limit }),
+
+    isFileKnown: async (key) => (await firstRow(read, imageByFile, { file_key: key })) !== undefined,
+
+    isOpen: async (taskId) => (await firstRow(read, openTask, { id: taskId })) !== undefined,
+  };
+};

@@ -1,0 +1,396 @@
+/** The writes of the task store: each one a transaction, the same for every database. */
+import type { Adjustment } from '../core/adjustment.ts';
+import { type Call, type CallState, type CallStep, mayFollow } from '../core/call.ts';
+import type { Image } from '../core/image.ts';
+import type { TaskError } from '../core/task.ts';
+import { type Connection, firstRow, operation } from '../database/database.ts';
+import { prepare } from '../database/prepared.ts';
+import type { CallRow, IdempotencyRow, ImageRow, JobRow, TaskRow } from '../database/schema.ts';
+import { fromCall, fromImage } from './rows.ts';
+import type { Claim, Ending, InsertOutcome, NewTask, Written } from './task-store.ts';
+
+const open = ['pending', 'processing'] as const;
+
+const insertTaskRow = prepare<TaskRow>((db, value) =>
+  db.insertInto('tasks').values({
+    id: value('id'),
+    key_id: value('key_id'),
+    status: value('status'),
+    model: value('model'),
+    response_format: value('response_format'),
+    request: value('request'),
+    created_at: value('created_at'),
+    started_at: null,
+    completed_at: null,
+    adjustments: value('adjustments'),
+    usage: null,
+    error: null,
+    claim: null,
+  }),
+);
+
+const insertJob = prepare<JobRow>((db, value) =>
+  db.insertInto('jobs').values({ task_id: value('task_id'), lane: value('lane'), key_id: value('key_id') }),
+);
+
+const deleteJob = prepare<Pick<JobRow, 'task_id'>>((db, value) =>
+  db.deleteFrom('jobs').where('task_id', '=', value('task_id')),
+);
+
+const idempotencyOf = prepare<Pick<IdempotencyRow, 'key_id' | 'idempotency_key'>, IdempotencyRow>((db, value) =>
+  db
+    .selectFrom('idempotency')
+    .selectAll()
+    .where('key_id', '=', value('key_id'))
+    .where('idempotency_key', '=', value('idempotency_key')),
+);
+
+const upsertIdempotency = prepare<IdempotencyRow>((db, value) =>
+  db
+    .insertInto('idempotency')
+    .values({
+      key_id: value('key_id'),
+      idempotency_key: value('idempotency_key'),
+      body_hash: value('body_hash'),
+      task_id: value('task_id'),
+      created_at: value('created_at'),
+    })
+    .onConflict((conflict) =>
+      conflict.columns(['key_id', 'idempotency_key']).doUpdateSet((eb) => ({
+        body_hash: eb.ref('excluded.body_hash'),
+        task_id: eb.ref('excluded.task_id'),
+        created_at: eb.ref('excluded.created_at'),
+      })),
+    ),
+);
+
+/** Accepts a task, its job and its idempotency record together. */
+export const insertTask = operation('insertTask', async (connection, task: NewTask): Promise<InsertOutcome> => {
+  const { id, keyId, request, createdAtMs, idempotency } = task;
+  if (idempotency !== undefined) {
+    const record = { key_id: keyId, idempotency_key: idempotency.key };
+    const earlier = await firstRow(connection, idempotencyOf, record);
+    if (earlier !== undefined && earlier.created_at >= idempotency.forgetBeforeMs) {
+      return earlier.body_hash === idempotency.bodyHash
+        ? { outcome: 'replayed', taskId: earlier.task_id }
+        : { outcome: 'conflict' };
+    }
+    await connection.run(upsertIdempotency, {
+      ...record,
+      body_hash: idempotency.bodyHash,
+      task_id: id,
+      created_at: createdAtMs,
+    });
+  }
+  await connection.run(insertTaskRow, {
+    id,
+    key_id: keyId,
+    status: 'pending',
+    model: request.model,
+    response_format: request.responseFormat,
+    request: JSON.stringify(request),
+    created_at: createdAtMs,
+    started_at: null,
+    completed_at: null,
+    adjustments: '[]',
+    usage: null,
+    error: null,
+    claim: null,
+  });
+  await connection.run(insertJob, { task_id: id, lane: request.model, key_id: keyId });
+  return { outcome: 'created' };
+});
+
+const takeOver = prepare<{ id: string; claim: string }>((db, value) =>
+  db.updateTable('tasks').set({ claim: value('claim') }).where('id', '=', value('id')).where('status', 'in', open),
+);
+
+/** Takes an open task over from whoever had it. */
+export const claimTask = operation(
+  'claimTask',
+  async (connection, claim: Claim): Promise<boolean> =>
+    (await connection.run(takeOver, { id: claim.taskId, claim: claim.token })) > 0,
+);
+
+const heldTask = prepare<{ id: string; claim: string }, Pick<TaskRow, 'adjustments'>>((db, value) =>
+  db.selectFrom('tasks').select('adjustments').where('id', '=', value('id')).where('claim', '=', value('claim')),
+);
+
+const insertCall = prepare<CallRow>((db, value) =>
+  db.insertInto('calls').values({
+    id: value('id'),
+    task_id: value('task_id'),
+    slot: value('slot'),
+    attempt: value('attempt'),
+    provider: value('provider'),
+    request: value('request'),
+    state: value('state'),
+    step: value('step'),
+    created_at: value('created_at'),
+    sent_at: value('sent_at'),
+  }),
+);
+
+const startTaskRow = prepare<{ id: string; claim: string; started_at: number; adjustments: string }>((db, value) =>
+  db
+    .updateTable('tasks')
+    .set({ status: 'processing', started_at: value('started_at'), adjustments: value('adjustments') })
+    .where('id', '=', value('id'))
+    .where('claim', '=', value('claim'))
+    .where('status', '=', 'pending'),
+);
+
+/** What `start` writes. */
+export interface StartParameters {
+  readonly claim: Claim;
+  readonly calls: readonly Call[];
+  readonly adjustments: readonly Adjustment[];
+  readonly atMs: number;
+}
+
+export const startTask = operation('startTask', async (connection, start: StartParameters): Promise<Written> => {
+  const started = await connection.run(startTaskRow, {
+    id: start.claim.taskId,
+    claim: start.claim.token,
+    started_at: start.atMs,
+    adjustments: JSON.stringify(start.adjustments),
+  });
+  if (started === 0) return 'lost';
+  for (const call of start.calls) await connection.run(insertCall, fromCall(call));
+  return 'written';
+});
+
+const callState = prepare<Pick<CallRow, 'id'>, Pick<CallRow, 'state'>>((db, value) =>
+  db.selectFrom('calls').select('state').where('id', '=', value('id')),
+);
+
+const moveCall = prepare<Pick<CallRow, 'id' | 'state' | 'step'>>((db, value) =>
+  db.updateTable('calls').set({ state: value('state'), step: value('step') }).where('id', '=', value('id')),
+);
+
+const stampSent = prepare<Pick<CallRow, 'id' | 'sent_at'>>((db, value) =>
+  db.updateTable('calls').set({ sent_at: value('sent_at') }).where('id', '=', value('id')).where('sent_at', 'is', null),
+);
+
+const insertImage = prepare<ImageRow>((db, value) =>
+  db.insertInto('images').values({
+    id: value('id'),
+    task_id: value('task_id'),
+    call_id: value('call_id'),
+    place: value('place'),
+    file_key: value('file_key'),
+    width: value('width'),
+    height: value('height'),
+    format: value('format'),
+    bytes: value('bytes'),
+    created_at: value('created_at'),
+  }),
+);
+
+const setAdjustments = prepare<Pick<TaskRow, 'id' | 'adjustments'>>((db, value) =>
+  db.updateTable('tasks').set({ adjustments: value('adjustments') }).where('id', '=', value('id')),
+);
+
+const step = async (connection: Connection, callId: string, next: CallStep): Promise<void> => {
+  const current = await firstRow(connection, callState, { id: callId });
+  if (current === undefined || !mayFollow(current.state as CallState, next.state)) {
+    throw new Error(`Call ${callId} cannot go from ${current?.state ?? 'nothing'} to ${next.state}`);
+  }
+  await connection.run(moveCall, { id: callId, state: next.state, step: JSON.stringify(next) });
+};
+
+/** What `record` writes. */
+export interface RecordParameters {
+  readonly claim: Claim;
+  readonly callId: string;
+  readonly step: CallStep;
+  readonly images: readonly Image[];
+  readonly adjustments: readonly Adjustment[];
+  readonly sentAtMs: number | null;
+}
+
+export const recordCall = operation('recordCall', async (connection, record: RecordParameters): Promise<Written> => {
+  const { claim, callId } = record;
+  const held = await firstRow(connection, heldTask, { id: claim.taskId, claim: claim.token });
+  if (held === undefined) return 'lost';
+  await step(connection, callId, record.step);
+  if (record.sentAtMs !== null) await connection.run(stampSent, { id: callId, sent_at: record.sentAtMs });
+  for (const image of record.images) await connection.run(insertImage, fromImage(image));
+  if (record.adjustments.length > 0) {
+    const earlier = JSON.parse(held.adjustments) as readonly Adjustment[];
+    const texts = new Set([...earlier, ...record.adjustments].map((adjustment) => JSON.stringify(adjustment)));
+    await connection.run(setAdjustments, { id: claim.taskId, adjustments: `[${[...texts].join(',')}]` });
+  }
+  return 'written';
+});
+
+/** What `retry` writes. */
+export interface RetryParameters {
+  readonly claim: Claim;
+  readonly failed: { readonly callId: string; readonly step: CallStep };
+  readonly next: Call;
+}
+
+export const retryCall = operation('retryCall', async (connection, retry: RetryParameters): Promise<Written> => {
+  const held = await firstRow(connection, heldTask, { id: retry.claim.taskId, claim: retry.claim.token });
+  if (held === undefined) return 'lost';
+  await step(connection, retry.failed.callId, retry.failed.step);
+  await connection.run(insertCall, fromCall(retry.next));
+  return 'written';
+});
+
+type EndedRow = Pick<TaskRow, 'id' | 'status' | 'completed_at' | 'usage' | 'error' | 'adjustments'>;
+
+const endTaskRow = prepare<EndedRow & { claim: string }>((db, value) =>
+  db
+    .updateTable('tasks')
+    .set({
+      status: value('status'),
+      completed_at: value('completed_at'),
+      usage: value('usage'),
+      error: value('error'),
+      adjustments: value('adjustments'),
+      claim: null,
+    })
+    .where('id', '=', value('id'))
+    .where('claim', '=', value('claim'))
+    .where('status', 'in', open),
+);
+
+/** What `finish` writes. */
+export interface FinishParameters {
+  readonly claim: Claim;
+  readonly ending: Ending;
+  readonly atMs: number;
+}
+
+export const finishTask = operation('finishTask', async (connection, finish: FinishParameters): Promise<Written> => {
+  const { claim, ending, atMs } = finish;
+  const ended = await connection.run(endTaskRow, {
+    id: claim.taskId,
+    claim: claim.token,
+    status: ending.status,
+    completed_at: atMs,
+    usage: JSON.stringify(ending.usage),
+    error: ending.status === 'failed' ? JSON.stringify(ending.error) : null,
+    adjustments: JSON.stringify(ending.adjustments),
+  });
+  if (ended === 0) return 'lost';
+  await connection.run(deleteJob, { task_id: claim.taskId });
+  return 'written';
+});
+
+type TaskOfKey = Pick<TaskRow, 'id' | 'key_id'>;
+
+const taskOfKey = prepare<TaskOfKey, Pick<TaskRow, 'status'>>((db, value) =>
+  db.selectFrom('tasks').select('status').where('id', '=', value('id')).where('key_id', '=', value('key_id')),
+);
+
+const cancelTaskRow = prepare<TaskOfKey & { completed_at: number; error: string; usage: string }>((db, value) =>
+  db
+    .updateTable('tasks')
+    .set({
+      status: 'failed',
+      completed_at: value('completed_at'),
+      error: value('error'),
+      usage: value('usage'),
+      claim: null,
+    })
+    .where('id', '=', value('id'))
+    .where('key_id', '=', value('key_id'))
+    .where('status', 'in', open),
+);
+
+/** What `cancel` writes. */
+export interface CancelParameters {
+  readonly taskId: string;
+  readonly keyId: string;
+  readonly error: TaskError;
+  readonly atMs: number;
+}
+
+export const cancelTask = operation(
+  'cancelTask',
+  async (connection, cancel: CancelParameters): Promise<'cancelled' | 'ended' | 'absent'> => {
+    const task = { id: cancel.taskId, key_id: cancel.keyId };
+    const cancelled = await connection.run(cancelTaskRow, {
+      ...task,
+      completed_at: cancel.atMs,
+      error: JSON.stringify(cancel.error),
+      usage: JSON.stringify({ images: 0, costMicros: 0 }),
+    });
+    if (cancelled > 0) {
+      await connection.run(deleteJob, { task_id: cancel.taskId });
+      return 'cancelled';
+    }
+    return (await firstRow(connection, taskOfKey, task)) === undefined ? 'absent' : 'ended';
+  },
+);
+
+const fileKeysOf = prepare<{ task_id: string }, Pick<ImageRow, 'file_key'>>((db, value) =>
+  db.selectFrom('images').select('file_key').where('task_id', '=', value('task_id')),
+);
+
+const deleteTaskRow = prepare<{ id: string }>((db, value) => db.deleteFrom('tasks').where('id', '=', value('id')));
+
+/** Which task to remove, and whose it must be. */
+export interface DeleteParameters {
+  readonly taskId: string;
+  readonly keyId: string;
+}
+
+const removeTask = async (connection: Connection, taskId: string): Promise<readonly string[]> => {
+  const files = await connection.all(fileKeysOf, { task_id: taskId });
+  await connection.run(deleteTaskRow, { id: taskId });
+  return files.map((file) => file.file_key);
+};
+
+export const deleteTask = operation(
+  'deleteTask',
+  async (connection, { taskId, keyId }: DeleteParameters): Promise<readonly string[] | null> => {
+    const task = await firstRow(connection, taskOfKey, { id: taskId, key_id: keyId });
+    return task === undefined ? null : removeTask(connection, taskId);
+  },
+);
+
+const endedBefore = prepare<{ completed_at: number; limit: number }, Pick<TaskRow, 'id'>>((db, value) =>
+  db
+    .selectFrom('tasks')
+    .select('id')
+    .where('completed_at', '<', value('completed_at'))
+    .where('response_format', '<>', 'oss_url')
+    .orderBy('completed_at')
+    .limit(value('limit')),
+);
+
+/** Which tasks retention removes, and how many at a time. */
+export interface DeleteEndedParameters {
+  readonly timeMs: number;
+  readonly limit: number;
+}
+
+export const deleteEndedTasks = operation(
+  'deleteEndedTasks',
+  async (
+    connection,
+    { timeMs, limit }: DeleteEndedParameters,
+  ): Promise<{ readonly tasks: number; readonly fileKeys: readonly string[] }> => {
+    const tasks = await connection.all(endedBefore, { completed_at: timeMs, limit });
+    const fileKeys: string[] = [];
+    for (const task of tasks) fileKeys.push(...(await removeTask(connection, task.id)));
+    return { tasks: tasks.length, fileKeys };
+  },
+);
+
+/** All of them, for the thread that runs them by name. */
+export const operations = [
+  insertTask,
+  claimTask,
+  startTask,
+  recordCall,
+  retryCall,
+  finishTask,
+  cancelTask,
+  deleteTask,
+  deleteEndedTasks,
+];
