@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import type { TSchema } from 'typebox';
-import type { Secret } from '../core/secret.ts';
+import type { Secret } from './secret.ts';
 
 /**
  * How adapters describe their part of `providers.<name>`. A settings schema is a flat object (or a union of flat
