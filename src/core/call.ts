@@ -41,7 +41,8 @@ export type Output =
  * `planned → sending → accepted → produced → stored`, or `failed` from any of them.
  */
 export type CallStep =
-  | { readonly state: 'planned' }
+  /** Not before the given time, when it follows a call that failed. */
+  | { readonly state: 'planned'; readonly notBeforeMs?: number }
   | { readonly state: 'sending' }
   | { readonly state: 'accepted'; readonly handle: JsonValue; readonly checkAtMs: number }
   | { readonly state: 'produced'; readonly outputs: readonly Output[] }

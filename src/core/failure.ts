@@ -19,6 +19,8 @@ export interface CallFailure {
   readonly charged: 'no' | 'yes' | 'unknown';
   /** Whether the same call may succeed when it is sent again. */
   readonly retryable: boolean;
+  /** Tried again once and no more, e.g. a refusal of the result that the vendor does not charge. */
+  readonly retryOnce?: true;
   /** The upstream's own hint when to try again. */
   readonly retryAfterMs?: number;
   /** Whether the trouble is the account's (money, key, permission) and the provider should be left alone. */

@@ -1,14 +1,14 @@
 /**
  * Who works when. The queue may be lost without losing a task: the domain tables are the truth, and the queue
- * is filled from them at start. A job is enqueued inside the transaction that makes its task.
+ * is filled from them at start. A job is made durable inside the transaction that makes its task.
  */
 
 /** One piece of work: to go on with a task. */
 export interface Job {
   readonly taskId: string;
-  /** Lane of the job: each lane has its own slots, so that a slow model never starves a fast one. */
+  /** Jobs of one lane wait for the same capacity, so that a slow model never holds up a fast one. */
   readonly lane: string;
-  /** Whose it is: slots go round among the keys that wait. */
+  /** Whose it is: turns go round among the keys that wait. */
   readonly keyId: string;
 }
 
@@ -16,18 +16,31 @@ export interface Job {
 export type JobResult =
   /** Nothing is left to do. */
   | { readonly next: 'done' }
-  /** Call again then; no slot is held in between. */
+  /** Call again then; nothing is held in between but the place in memory. */
   | { readonly next: 'again'; readonly atMs: number };
 
+/** Who does the work. */
+export interface JobWorker {
+  /**
+   * Whether a job that has not begun may begin now; a worker that says yes reserves what the job needs, since its
+   * handler is called next. Jobs that come back after `again` are handled without asking.
+   */
+  admit(job: Job): boolean;
+  /** Goes on with the task. When it throws, it is called again after a pause. */
+  handle(job: Job): Promise<JobResult>;
+}
+
 export interface JobQueue {
-  /** Starts handing jobs to the handler, at most `slots(lane)` of a lane at a time. A handler that throws is called again later. */
-  start(handler: (job: Job) => Promise<JobResult>): Promise<void>;
+  /** Fills the queue from the tables and starts handing out jobs. */
+  start(worker: JobWorker): Promise<void>;
   /** Tells the queue of a job that a transaction has just made durable. */
   announce(job: Job): void;
-  /** Calls the handler for a waiting job at once, because something happened to its task. */
+  /** Handles a job that waits for its time at once, because something happened to its task. */
   wake(taskId: string): void;
-  /** How many jobs wait for a slot or for their time. */
-  readonly waiting: number;
-  /** Hands out nothing more and resolves when the running handlers have returned. */
+  /** Asks `admit` again, because capacity came free. */
+  advance(): void;
+  /** How many jobs have not begun. */
+  readonly queued: number;
+  /** Hands out nothing more, and resolves when the handlers at work have returned. */
   stop(): Promise<void>;
 }

@@ -1,0 +1,28 @@
+import type { Clock } from '../core/clock.ts';
+import type { RandomBytes } from '../core/ids.ts';
+import type { ImageStore } from '../images/image-store.ts';
+import type { Spool } from '../images/spool.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { TaskEvents } from '../observe/events.ts';
+import type { ModelCatalog } from '../providers/catalog.ts';
+import type { GuardedFetcher } from '../providers/fetch-guard.ts';
+import type { TaskStore } from '../tasks/task-store.ts';
+import type { ReachFaultPoint } from './fault-points.ts';
+
+/** What the steps of the engine work with. */
+export interface EngineParts {
+  readonly tasks: TaskStore;
+  readonly images: ImageStore;
+  readonly spool: Spool;
+  readonly models: ModelCatalog;
+  readonly fetcher: GuardedFetcher;
+  readonly events: TaskEvents;
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  /** From 0 to 1. */
+  readonly random: () => number;
+  readonly logger: Logger;
+  readonly reach: ReachFaultPoint;
+  readonly taskDeadlineMs: number;
+  readonly onUnconfirmed: 'fail' | 'resend';
+}
