@@ -87,9 +87,9 @@ async function main(): Promise<void> {
     ...numeric('imagesPerMinute', values['images-per-minute']),
     ...numeric('pictureBytes', values['picture-bytes']),
   });
+  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void running.close());
   for (const { name, origin } of running.emulators) process.stdout.write(`# ${name}: ${origin}/__emulator\n`);
   process.stdout.write(exportLines(running.environment));
-  for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void running.close());
 }
 
 function numeric<const Name extends string>(name: Name, text: string | undefined): { [K in Name]?: number } {

@@ -95,6 +95,8 @@ async function draw(spec: PictureSpec, corners: readonly number[]): Promise<Pict
     { fit: 'fill', kernel: 'linear' },
   );
   if (spec.mark !== undefined) image = image.composite([await markFor(spec.mark, width, height)]);
+  // The mark brings an alpha channel along.
+  if (!alpha) image = image.removeAlpha();
   const bytes = await (
     spec.format === 'png' ? image.png({ compressionLevel: 2 }) : image.jpeg({ quality: 85 })
   ).toBuffer();

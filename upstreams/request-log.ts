@@ -12,13 +12,10 @@ export type LoggedRequest = {
   readonly body: unknown;
 };
 
-type Entry = Omit<LoggedRequest, 'headers' | 'body'> & {
-  readonly headers: IncomingHttpHeaders;
-  readonly body: string;
-};
+type Entry = Omit<LoggedRequest, 'headers'> & { readonly headers: IncomingHttpHeaders };
 
 const SECRET_HEADER = /^(cookie|x-api-key|api-key|x-security-token)$/;
-const LONG_BASE64 = /[A-Za-z0-9+/_-]{200,}={0,2}/g;
+const STARTS_LIKE_BASE64 = /^(data:[^,]{0,80},)?[A-Za-z0-9+/_-]{200}/;
 const NOT_TEXT = /^(multipart|image|application\/octet-stream)/;
 
 /** The last requests, newest last. */
@@ -31,7 +28,7 @@ export class RequestLog {
   }
 
   record(at: number, method: string, path: string, headers: IncomingHttpHeaders, body: Buffer): void {
-    this.#entries.push({ at, method, path, headers, body: clip(headers['content-type'] ?? '', body) });
+    this.#entries.push({ at, method, path, headers, body: shown(body, headers['content-type'] ?? '') });
     // Halving now and then keeps recording O(1) on average.
     if (this.#entries.length >= this.#capacity * 2) this.#entries = this.#entries.slice(-this.#capacity);
   }
@@ -40,7 +37,6 @@ export class RequestLog {
     return this.#entries.slice(-this.#capacity).map((entry) => ({
       ...entry,
       headers: withoutSecrets(entry.headers),
-      body: parsed(entry.body),
     }));
   }
 
@@ -49,27 +45,29 @@ export class RequestLog {
   }
 }
 
-function clip(contentType: string, body: Buffer): string {
+function shown(body: Buffer, contentType: string): unknown {
+  if (body.length === 0) return undefined;
   if (NOT_TEXT.test(contentType)) return `[${contentType.split(';')[0]}, ${body.length} bytes]`;
-  return body.toString().replace(LONG_BASE64, (text) => `${text.slice(0, 32)}…[${text.length} characters]`);
+  const text = body.toString();
+  try {
+    return JSON.parse(text, (_name, value: unknown) => (typeof value === 'string' ? clipped(value) : value));
+  } catch {
+    return clipped(text);
+  }
+}
+
+function clipped(text: string): string {
+  const isLong = text.length > 400 && STARTS_LIKE_BASE64.test(text);
+  return isLong ? `${text.slice(0, 64)}…[${text.length} characters]` : text;
 }
 
 function withoutSecrets(headers: IncomingHttpHeaders): Record<string, string> {
-  const shown: Record<string, string> = {};
+  const safe: Record<string, string> = {};
   for (const [name, value] of Object.entries(headers)) {
     const text = String(value);
     if (name === 'authorization')
-      shown[name] = text.replace(/^(\S+)\s.*$/s, '$1 [secret]').replace(/^\S+$/, '[secret]');
-    else shown[name] = SECRET_HEADER.test(name) ? '[secret]' : text;
+      safe[name] = text.replace(/^(\S+)\s.*$/s, '$1 [secret]').replace(/^\S+$/, '[secret]');
+    else safe[name] = SECRET_HEADER.test(name) ? '[secret]' : text;
   }
-  return shown;
-}
-
-function parsed(text: string): unknown {
-  if (text === '') return undefined;
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
+  return safe;
 }

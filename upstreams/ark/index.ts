@@ -116,7 +116,10 @@ export async function startArkEmulator(options: ArkEmulatorOptions = {}): Promis
   const inspect = createInspector();
   const fetchReference = options.fetchReference ?? (async () => undefined);
   const buckets = new Map<string, TokenBucket>();
-  const links = new ResultLinks({ now, deny: denyFile });
+  const links = new ResultLinks({
+    now,
+    deny: (status, code, message) => deniedFile(status, code, message, newRequestId(now())),
+  });
   const faultNames = [...ERROR_FAULTS, ...CALL_FAULTS, ...LINK_FAULTS];
   const readTriggers = createTriggerWords([...TRANSPORT_FAULTS, ...faultNames], ALIASES);
   let origin = '';
@@ -310,11 +313,6 @@ function drawLatency(latency: number | readonly [number, number]): number {
 }
 
 /** The object store's own way of refusing. */
-function denyFile(status: number, code: string, message: string): Reply {
-  return jsonReply(status, {
-    Code: code,
-    Message: message,
-    RequestId: newRequestId(Date.now()).slice(0, 32),
-    EC: '',
-  });
+function deniedFile(status: number, code: string, message: string, requestId: string): Reply {
+  return jsonReply(status, { Code: code, Message: message, RequestId: requestId, EC: '' });
 }
