@@ -47,6 +47,7 @@ const requestErrors = {
   insufficient_role: entry(403, 'permission_error', 'The key may not do this'),
   model_not_found: entry(404, 'not_found_error', 'There is no such model'),
   task_not_found: entry(404, 'not_found_error', 'There is no such task'),
+  key_not_found: entry(404, 'not_found_error', 'There is no such key'),
   image_not_found: entry(404, 'not_found_error', 'There is no such image'),
   route_not_found: entry(404, 'not_found_error', 'There is nothing at this address'),
   method_not_allowed: entry(405, 'invalid_request_error', 'This address does not take this method'),
@@ -125,5 +126,10 @@ export class LimnerError extends Error {
     this.detail = detail;
     this.param = options.param;
     this.retryAfterMs = options.retryAfterMs;
+  }
+
+  /** Whether the same request may succeed later, unchanged. */
+  get isRetryable(): boolean {
+    return catalogue[this.code].retryable;
   }
 }

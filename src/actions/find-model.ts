@@ -1,0 +1,16 @@
+import { didYouMean } from '../core/closest-name.ts';
+import { LimnerError } from '../core/errors.ts';
+import type { ModelCatalog, PublicModel } from '../providers/catalog.ts';
+
+/** The public model of this name; throws `model_not_found` when there is none. */
+export const findModel = (models: ModelCatalog, name: string): PublicModel => {
+  const model = models.get(name);
+  if (model !== undefined) return model;
+  const names = models.list().map((known) => known.name);
+  const written = name.length > 64 ? `${name.slice(0, 64)}…` : name;
+  throw new LimnerError(
+    'model_not_found',
+    `There is no model \`${written}\`.${didYouMean(name, names)} The models are: ${names.join(', ')}.`,
+    { param: 'model' },
+  );
+};
