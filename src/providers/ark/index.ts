@@ -1,0 +1,41 @@
+/**
+ * Volcengine Ark and BytePlus ModelArk: Seedream and SeedEdit over one synchronous endpoint. It keeps no call ids,
+ * so a call whose answer was lost may have been paid for and cannot be looked up.
+ */
+import Type from 'typebox';
+import type { Static } from 'typebox';
+import { secretText } from '../../core/settings.ts';
+import type { Adapter } from '../provider.ts';
+import { cardOf, cards } from './models.ts';
+import { toBody } from './request.ts';
+import { readAnswer } from './response.ts';
+
+const settingsSchema = Type.Object({
+  api_key: secretText('API key of the Ark console; it belongs to one platform, region and plan'),
+});
+
+export type ArkSettings = Static<typeof settingsSchema>;
+
+/** The adapter for Ark; `base_url` chooses between China (the default), BytePlus and the plans. */
+export const ark: Adapter<ArkSettings> = {
+  name: 'ark',
+  settingsSchema,
+  defaultBaseUrl: 'https://ark.cn-beijing.volces.com/api/v3',
+  resend: 'ambiguous',
+  cards,
+  card: cardOf,
+  send: async (request, context) => {
+    const body = await toBody(request, context.reference);
+    const answer = await context.http.exchange({
+      method: 'POST',
+      path: '/images/generations',
+      headers: {
+        authorization: `Bearer ${context.settings.api_key.reveal()}`,
+        'content-type': 'application/json',
+        'x-client-request-id': context.callId,
+      },
+      body: JSON.stringify(body),
+    });
+    return readAnswer(answer, context.nowMs);
+  },
+};

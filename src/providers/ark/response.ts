@@ -1,0 +1,70 @@
+import type { Output } from '../../core/call.ts';
+import { AnswerLost, isInlinePicture, ProviderError } from '../provider.ts';
+import type { Produced, UpstreamAnswer } from '../provider.ts';
+import { toFailure } from './errors.ts';
+import type { ArkError } from './errors.ts';
+
+/**
+ * The pictures of an answer (sheet section 6). An error in Ark's own words, also one inside a 200, is thrown as
+ * `ProviderError`: nothing was charged. Anything else without a picture is thrown as `AnswerLost`, because a
+ * gateway on the way may have said it after Ark had drawn and charged.
+ */
+export const readAnswer = (answer: UpstreamAnswer, nowMs: number): Produced => {
+  const { status } = answer;
+  // A gateway's own complaints, whatever body they carry.
+  if (status === 502 || status === 504) throw lost(answer);
+  const body = asRecord(answer.json);
+  const refusal = errorIn(body);
+  if (status !== 200) {
+    if (refusal) throw new ProviderError(toFailure(refusal, answer, nowMs));
+    if (status === 404 && body === undefined) throw wrongAddress(answer, nowMs);
+    throw lost(answer);
+  }
+  const items = Array.isArray(body?.['data']) ? body['data'].map(asRecord) : [];
+  const outputs = items.flatMap((item) => outputIn(item) ?? []);
+  if (outputs.length > 0) return { state: 'produced', outputs };
+  const reason = refusal ?? items.map(errorIn).find((error) => error !== undefined);
+  if (reason) throw new ProviderError(toFailure(reason, answer, nowMs));
+  if (asRecord(body?.['usage'])?.['generated_images'] === 0) throw nothingDrawn(answer, nowMs);
+  throw lost(answer);
+};
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const asRecord = (value: unknown): Fields | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+
+const asText = (value: unknown): string => (typeof value === 'string' ? value : '');
+
+const outputIn = (item: Fields | undefined): Output | undefined => {
+  if (typeof item?.['url'] === 'string' && item['url'] !== '') return { at: 'link', url: item['url'] };
+  const inline = item?.['b64_json'];
+  return isInlinePicture(inline) ? { at: 'spool', name: inline.spooled } : undefined;
+};
+
+/** The error in a body: `{error: {code, message}}`, or the form of the platform's layer before Ark. */
+const errorIn = (body: Fields | undefined): ArkError | undefined => {
+  const own = asRecord(body?.['error']);
+  const platform = asRecord(asRecord(body?.['ResponseMetadata'])?.['Error']);
+  const code = asText(own?.['code'] ?? platform?.['Code']);
+  const message = asText(own?.['message'] ?? platform?.['Message']);
+  return code === '' && message === '' ? undefined : { code, message };
+};
+
+const lost = ({ status }: UpstreamAnswer): AnswerLost =>
+  new AnswerLost(`Ark answered ${status} without a body that it is known to send`, { status });
+
+/** Ark counts what it charges: with a count of zero an answer without pictures was free. */
+const nothingDrawn = (answer: UpstreamAnswer, nowMs: number): ProviderError =>
+  new ProviderError({
+    ...toFailure({ code: '', message: '' }, answer, nowMs),
+    code: 'provider_bad_response',
+    message: 'The provider answered without a picture and without a reason.',
+  });
+
+/** A 404 without an error of Ark is how it answers a path that it does not have (sheet section 9.1). */
+const wrongAddress = (answer: UpstreamAnswer, nowMs: number): ProviderError =>
+  new ProviderError({
+    ...toFailure({ code: '', message: '' }, answer, nowMs),
+    message: 'The provider has no image generation at the configured `base_url`.',
+  });
