@@ -1,0 +1,117 @@
+import { createHash } from 'node:crypto';
+import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileErrorCode, orMissing, syncToDisk } from '../durable-file.ts';
+import { assertImageKey } from '../image-key.ts';
+import type { ByteRange, ImageStore, StoredFile } from '../image-store.ts';
+
+/** Fewer, larger reads than the default of 64 KiB: a picture is a megabyte or so. */
+const readChunkBytes = 256 * 1024;
+
+/** Stands for a slash in file names; it is no character of a key. */
+const slash = '+';
+
+/**
+ * Keeps pictures as files below one folder, in two levels of 256 folders picked by a hash of the key. Keys that
+ * break `isImageKey` throw a `TypeError`; a full or broken disk throws the system's error.
+ */
+export const createFsImageStore = ({ folder }: { readonly folder: string }): ImageStore => {
+  /** Folders that this process has made sure of, so that their names are flushed once and not with every file. */
+  const ready = new Map<string, Promise<void>>();
+  let copies = 0;
+
+  const pathOf = (key: string): string => {
+    assertImageKey(key);
+    const hash = createHash('sha256').update(key).digest('hex');
+    return join(folder, hash.slice(0, 2), hash.slice(2, 4), key.replaceAll('/', slash));
+  };
+
+  const makeFolder = async (path: string): Promise<void> => {
+    if (path !== folder) await ensureFolder(dirname(path));
+    await mkdir(path, { recursive: true });
+    await syncToDisk(dirname(path));
+  };
+
+  const ensureFolder = async (path: string): Promise<void> => {
+    const known = ready.get(path) ?? makeFolder(path);
+    ready.set(path, known);
+    try {
+      await known;
+    } catch (error) {
+      ready.delete(path);
+      throw error;
+    }
+  };
+
+  const moveAcrossDevices = async (from: string, to: string): Promise<void> => {
+    copies += 1;
+    const copy = join(dirname(to), `.copy-${copies}`);
+    try {
+      await copyFile(from, copy);
+      await syncToDisk(copy);
+      await rename(copy, to);
+    } finally {
+      await rm(copy, { force: true });
+    }
+  };
+
+  const move = async (from: string, to: string): Promise<'moved' | 'copied'> => {
+    try {
+      await rename(from, to);
+      return 'moved';
+    } catch (error) {
+      if (fileErrorCode(error) !== 'EXDEV') throw error;
+      await moveAcrossDevices(from, to);
+      return 'copied';
+    }
+  };
+
+  const statFile = async (key: string): Promise<StoredFile | undefined> => {
+    const found = await orMissing(stat(pathOf(key)));
+    return found && { key, bytes: found.size, modifiedAtMs: Math.floor(found.mtimeMs) };
+  };
+
+  return {
+    put: async (key, path) => {
+      const target = pathOf(key);
+      if ((await orMissing(syncToDisk(path).then(() => true))) === undefined) {
+        if ((await statFile(key)) === undefined) throw new Error(`There is neither ${path} nor ${key}`);
+        // The earlier attempt may have been cut off right after its rename.
+        await syncToDisk(dirname(target));
+        return;
+      }
+      await ensureFolder(dirname(target));
+      const how = await move(path, target);
+      await syncToDisk(dirname(target));
+      if (how === 'copied') await rm(path, { force: true });
+    },
+
+    open: async (key, range?: ByteRange) => {
+      const handle = await orMissing(open(pathOf(key)));
+      return handle?.createReadStream({ highWaterMark: readChunkBytes, ...range });
+    },
+
+    stat: statFile,
+
+    delete: async (key) => {
+      await rm(pathOf(key), { force: true });
+    },
+
+    async *list() {
+      for (const outer of await namesIn(folder)) {
+        for (const inner of await namesIn(join(folder, outer))) {
+          for (const name of await namesIn(join(folder, outer, inner))) {
+            const file = await statFile(name.replaceAll(slash, '/'));
+            if (file !== undefined) yield file;
+          }
+        }
+      }
+    },
+  };
+};
+
+/** Names in a folder without the hidden ones, which are copies in the making; none when there is no folder. */
+const namesIn = async (folder: string): Promise<readonly string[]> => {
+  const names = await orMissing(readdir(folder));
+  return (names ?? []).filter((name) => !name.startsWith('.'));
+};

@@ -1,0 +1,161 @@
+import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import type { FileHandle } from 'node:fs/promises';
+import { join } from 'node:path';
+import { orMissing, syncToDisk } from './durable-file.ts';
+
+/** What a file in the making ends in until it is complete. */
+const partSuffix = '.part';
+
+/** How much is collected before the disk is asked: each request to it costs more than the bytes. */
+const blockBytes = 256 * 1024;
+
+/** A file in the making. Chunks belong to it once written and must not be changed. */
+export interface SpoolFile {
+  readonly name: string;
+  /** Takes a chunk; a promise means that the disk is behind and the writer should wait for it. */
+  write(chunk: Uint8Array): Promise<void> | void;
+  /** On return the file is complete, has its name and survives a power cut. */
+  finish(): Promise<void>;
+  /** Gives the file up; fine after `finish`, which it does not undo. */
+  discard(): Promise<void>;
+}
+
+/** What lies complete in the spool. */
+export interface SpooledFile {
+  readonly name: string;
+  readonly bytes: number;
+  readonly modifiedAtMs: number;
+}
+
+/** A folder for files on their way to the image store. A file that has its name is always a whole file. */
+export interface Spool {
+  /** Starts a file; a complete file of this name stays until the new one is finished. */
+  create(name: string): Promise<SpoolFile>;
+  /** Writes a whole file; on return it survives a power cut. */
+  writeAll(name: string, bytes: Uint8Array): Promise<void>;
+  /** Where the complete file of this name is or will be. */
+  path(name: string): string;
+  exists(name: string): Promise<boolean>;
+  /** Removes the file, complete or not; removing what is not there is fine. */
+  remove(name: string): Promise<void>;
+  /** The complete files. */
+  list(): AsyncIterable<SpooledFile>;
+  /** Removes what a crash left incomplete; only for a start, before anything writes. */
+  sweep(): Promise<void>;
+}
+
+/** Opens the spool in this folder, making it when needed. Names are lower-case letters, digits and `_ . -`. */
+export const createSpool = async ({ folder }: { readonly folder: string }): Promise<Spool> => {
+  await mkdir(folder, { recursive: true });
+
+  const pathOf = (name: string): string => {
+    if (!/^[a-z0-9_-][a-z0-9_.-]{0,199}$/.test(name) || name.endsWith(partSuffix)) {
+      throw new TypeError(`Not a name for the spool: ${JSON.stringify(name)}`);
+    }
+    return join(folder, name);
+  };
+
+  const create = async (name: string): Promise<SpoolFile> => {
+    const path = pathOf(name);
+    const part = `${path}${partSuffix}`;
+    return spoolFile(name, await open(part, 'w'), {
+      keep: async () => {
+        await rename(part, path);
+        await syncToDisk(folder);
+      },
+      drop: () => rm(part, { force: true }),
+    });
+  };
+
+  return {
+    create,
+    writeAll: async (name, bytes) => {
+      const file = await create(name);
+      try {
+        await file.write(bytes);
+        await file.finish();
+      } finally {
+        await file.discard();
+      }
+    },
+    path: pathOf,
+    exists: async (name) => (await orMissing(stat(pathOf(name)))) !== undefined,
+    remove: async (name) => {
+      await rm(pathOf(name), { force: true });
+      await rm(`${pathOf(name)}${partSuffix}`, { force: true });
+    },
+    async *list() {
+      for (const name of await readdir(folder)) {
+        const found = name.endsWith(partSuffix) ? undefined : await orMissing(stat(join(folder, name)));
+        if (found?.isFile() === true) {
+          yield { name, bytes: found.size, modifiedAtMs: Math.floor(found.mtimeMs) };
+        }
+      }
+    },
+    sweep: async () => {
+      const parts = (await readdir(folder)).filter((name) => name.endsWith(partSuffix));
+      await Promise.all(parts.map((name) => rm(join(folder, name), { force: true })));
+    },
+  };
+};
+
+interface Ending {
+  readonly keep: () => Promise<void>;
+  readonly drop: () => Promise<void>;
+}
+
+const spoolFile = (name: string, handle: FileHandle, { keep, drop }: Ending): SpoolFile => {
+  let waiting: Uint8Array[] = [];
+  let waitingBytes = 0;
+  let writing: Promise<void> | undefined;
+  let isOver = false;
+
+  const writeBlock = async (block: readonly Uint8Array[], blockLength: number): Promise<void> => {
+    const { bytesWritten } = await handle.writev(block);
+    // A disk that is almost full takes a part; asking again for the rest brings its error.
+    if (bytesWritten < blockLength) await handle.writeFile(Buffer.concat(block).subarray(bytesWritten));
+  };
+
+  /** Starts writing what was collected; at most one block is being written at a time. */
+  const flush = (): void => {
+    if (waitingBytes === 0) return;
+    const [block, length] = [waiting, waitingBytes];
+    waiting = [];
+    waitingBytes = 0;
+    writing = (writing ?? Promise.resolve()).then(() => writeBlock(block, length));
+    // Whoever writes next or finishes hears of the error.
+    writing.catch(() => {});
+  };
+
+  const isBusy = async (): Promise<void> => {
+    await writing;
+    flush();
+  };
+
+  return {
+    name,
+    write: (chunk) => {
+      waiting.push(chunk);
+      waitingBytes += chunk.byteLength;
+      if (waitingBytes < blockBytes) return undefined;
+      if (writing !== undefined) return isBusy();
+      flush();
+      return undefined;
+    },
+    finish: async () => {
+      flush();
+      await writing;
+      await handle.datasync();
+      await handle.close();
+      await keep();
+      isOver = true;
+    },
+    discard: async () => {
+      if (isOver) return;
+      isOver = true;
+      await Promise.allSettled([writing]);
+      await handle.close();
+      await drop();
+    },
+  };
+};
