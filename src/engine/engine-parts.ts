@@ -2,14 +2,14 @@ import type { Clock } from '../core/clock.ts';
 import type { RandomBytes } from '../core/ids.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { Spool } from '../images/spool.ts';
-import type { Logger } from '../observe/logger.ts';
 import type { TaskEvents } from '../observe/events.ts';
+import type { Logger } from '../observe/logger.ts';
 import type { ModelCatalog } from '../providers/catalog.ts';
 import type { GuardedFetcher } from '../providers/fetch-guard.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
 import type { ReachFaultPoint } from './fault-points.ts';
 
-/** What the steps of the engine work with. */
+/** What the engine works with. */
 export interface EngineParts {
   readonly tasks: TaskStore;
   readonly images: ImageStore;
@@ -23,6 +23,8 @@ export interface EngineParts {
   readonly random: () => number;
   readonly logger: Logger;
   readonly reach: ReachFaultPoint;
+  /** From acceptance to the end of a task, at most. */
   readonly taskDeadlineMs: number;
+  /** What to do with a call that may have been charged and that nobody can ask about. */
   readonly onUnconfirmed: 'fail' | 'resend';
 }

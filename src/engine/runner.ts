@@ -1,0 +1,127 @@
+/**
+ * Goes on with a task from wherever its stored path says it is: a fresh task and one found after a crash take the
+ * same way. The process may die between any two lines; what was written before is all that is known afterwards.
+ */
+import { setMaxListeners } from 'node:events';
+import { isTaskErrorCode, LimnerError } from '../core/errors.ts';
+import { newId } from '../core/ids.ts';
+import type { Job, JobQueue, JobResult, JobWorker } from '../jobs/job-queue.ts';
+import type { Route } from '../providers/catalog.ts';
+import type { ClaimedTask } from '../tasks/task-store.ts';
+import { endingOf } from './close-task.ts';
+import type { EngineParts } from './engine-parts.ts';
+import type { Slot } from './gate.ts';
+import { createRouting } from './routing.ts';
+import { advanceCall } from './steps/advance-call.ts';
+import { planTask } from './steps/plan-task.ts';
+import { dropReference } from './steps/prepare-reference.ts';
+import { ClaimLost, TaskRun } from './task-run.ts';
+
+/** Works on tasks. */
+export interface Runner extends JobWorker {
+  /** Stops waiting for upstreams: calls with a handle can be resumed, the others stay `sending`, as after a crash. */
+  abandon(): void;
+}
+
+/** @param queue is told when capacity comes free. */
+export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'>): Runner => {
+  const { tasks, events, clock } = parts;
+  const routing = createRouting(parts.models, parts.random, () => queue.advance());
+  /** Places of calls that an upstream has, by task and call: they outlive a single turn. */
+  const slots = new Map<string, Map<string, Slot>>();
+  /** What `admit` reserved for tasks about to begin. */
+  const reservations = new Map<string, { readonly route: Route; readonly slot: Slot }>();
+  const abandoned = new AbortController();
+  setMaxListeners(0, abandoned.signal);
+
+  const slotsOf = (taskId: string): Map<string, Slot> => {
+    const known = slots.get(taskId) ?? new Map<string, Slot>();
+    slots.set(taskId, known);
+    return known;
+  };
+
+  const forget = (taskId: string): void => {
+    for (const slot of slots.get(taskId)?.values() ?? []) slot.release();
+    slots.delete(taskId);
+  };
+
+  const proceed = async (run: TaskRun, reserved: Route | undefined): Promise<JobResult> => {
+    if (run.task.status === 'pending') await planTask(run, reserved);
+    // NOTE: all calls come to rest before a fault of one is told; otherwise the next turn would find the others
+    // `sending` and take their answers for lost.
+    const turns = await Promise.allSettled(run.calls.map((call) => advanceCall(run, call.slot)));
+    const fault = turns.find((turn) => turn.status === 'rejected');
+    if (fault !== undefined) throw fault.reason;
+    const waits = turns.flatMap((turn) => (turn.status === 'fulfilled' && turn.value !== undefined ? [turn.value] : []));
+    const untilMs = Math.min(...waits);
+    if (Number.isFinite(untilMs)) return { next: 'again', atMs: untilMs };
+    await run.finish(endingOf(run));
+    return { next: 'done' };
+  };
+
+  /** Ends the task when it cannot go on at all, e.g. because its reference picture is not there. */
+  const failWhole = async (run: TaskRun, fault: unknown): Promise<JobResult> => {
+    if (!(fault instanceof LimnerError) || !isTaskErrorCode(fault.code)) throw fault;
+    await run.finish({
+      status: 'failed',
+      error: { code: fault.code, message: fault.detail, retryable: fault.isRetryable },
+      usage: { images: 0, costMicros: 0 },
+      adjustments: run.adjustments,
+    });
+    return { next: 'done' };
+  };
+
+  const work = async (claimed: ClaimedTask, signal: AbortSignal): Promise<JobResult> => {
+    const taskId = claimed.task.id;
+    const reservation = reservations.get(taskId);
+    reservations.delete(taskId);
+    const run = new TaskRun({ parts, routing, claimed, signal, slots: slotsOf(taskId), reserved: reservation?.slot });
+    try {
+      return await proceed(run, reservation?.route).catch((fault: unknown) => failWhole(run, fault));
+    } finally {
+      run.releaseReserved();
+    }
+  };
+
+  return {
+    admit: (job) => {
+      const route = routing.choose(job.lane);
+      // NOTE: a model without any route ends its tasks at once; one whose routes are busy lets them wait.
+      if (route === undefined) return (parts.models.get(job.lane)?.routes ?? []).length === 0;
+      reservations.set(job.taskId, { route, slot: routing.gate(route).force(1) });
+      return true;
+    },
+
+    handle: async (job: Job) => {
+      const ended = new AbortController();
+      const unsubscribe = events.subscribe(job.taskId, () => {
+        void tasks.isOpen(job.taskId).then((isOpen) => {
+          if (!isOpen) ended.abort(new ClaimLost(`Task ${job.taskId} ended`));
+        });
+      });
+      try {
+        const claim = { taskId: job.taskId, token: newId('claim', clock.nowMs(), parts.randomBytes) };
+        const claimed = await tasks.claim(claim);
+        if (claimed === undefined) throw new ClaimLost(`Task ${job.taskId} is not open`);
+        parts.reach('after-claim');
+        const result = await work(claimed, AbortSignal.any([ended.signal, abandoned.signal]));
+        if (result.next === 'done') {
+          forget(job.taskId);
+          if (claimed.task.request.reference !== undefined) await dropReference(parts.images, job.taskId);
+        }
+        return result;
+      } catch (fault) {
+        reservations.get(job.taskId)?.slot.release();
+        reservations.delete(job.taskId);
+        if (!(fault instanceof ClaimLost)) throw fault;
+        forget(job.taskId);
+        if (!(await tasks.isOpen(job.taskId))) await dropReference(parts.images, job.taskId);
+        return { next: 'done' };
+      } finally {
+        unsubscribe();
+      }
+    },
+
+    abandon: () => abandoned.abort(new ClaimLost('The process is shutting down')),
+  };
+};

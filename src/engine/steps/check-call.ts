@@ -1,0 +1,51 @@
+import type { Call, CallStep } from '../../core/call.ts';
+import type { Route } from '../../providers/catalog.ts';
+import { type Progress, ProviderError } from '../../providers/provider.ts';
+import type { TaskRun } from '../task-run.ts';
+import { failCall } from './fail-call.ts';
+import { askAgainAtMs, callDeadlineMs, contextOf, rethrowUnlessUpstream, storeProduced } from './send-call.ts';
+
+/** Asks the upstream for a call that it has. @returns when to ask again while it is at work. */
+export const checkCall = async (
+  run: TaskRun,
+  call: Call,
+  route: Route,
+  step: CallStep & { readonly state: 'accepted' },
+): Promise<number | undefined> => {
+  const { clock, logger } = run.parts;
+  const { adapter, pollIntervalMs } = route.provider;
+  run.holdSlot(call, route);
+  const nowMs = clock.nowMs();
+  if (nowMs < step.checkAtMs) return step.checkAtMs;
+  if (adapter.check === undefined) throw new Error(`The adapter ${adapter.name} accepts calls and cannot check them`);
+  let progress: Progress;
+  try {
+    progress = await adapter.check(step.handle, await contextOf(run, call, route));
+  } catch (fault) {
+    rethrowUnlessUpstream(run, fault);
+    if (fault instanceof ProviderError && !fault.failure.retryable) {
+      await failCall(run, call, fault.failure);
+      return undefined;
+    }
+    progress = { state: 'running', checkAfterMs: Math.max(0, askAgainAtMs(run, call) - clock.nowMs()) };
+  }
+  if (progress.state === 'produced') {
+    await storeProduced(run, call, progress);
+    return undefined;
+  }
+  if (progress.state === 'failed') {
+    await failCall(run, call, progress.failure);
+    return undefined;
+  }
+  if (progress.warning !== undefined) logger.warn({ call: call.id, provider: call.provider }, progress.warning);
+  if (clock.nowMs() >= callDeadlineMs(run, call, route)) {
+    await failCall(run, call, {
+      code: 'provider_timeout',
+      message: 'The provider took the call and did not finish it in time.',
+      charged: 'unknown',
+      retryable: false,
+    });
+    return undefined;
+  }
+  return clock.nowMs() + Math.max(progress.checkAfterMs, pollIntervalMs);
+};

@@ -1,0 +1,188 @@
+import type { Adjustment } from '../core/adjustment.ts';
+import type { Call, CallRequest, CallStep } from '../core/call.ts';
+import type { CallFailure } from '../core/failure.ts';
+import { newId } from '../core/ids.ts';
+import type { Image } from '../core/image.ts';
+import type { ModelCard } from '../core/model-card.ts';
+import type { Task } from '../core/task.ts';
+import type { Route } from '../providers/catalog.ts';
+import type { Brought, Claim, ClaimedTask, Ending, Written } from '../tasks/task-store.ts';
+import type { EngineParts } from './engine-parts.ts';
+import type { Slot } from './gate.ts';
+import type { Routing } from './routing.ts';
+
+/** The claim was taken over or the task ended meanwhile: whoever has it now goes on, and we write nothing more. */
+export class ClaimLost extends Error {
+  override readonly name = 'ClaimLost';
+}
+
+/** One failed part among others: the latest call of each slot is what counts. */
+const latestOfSlots = (calls: readonly Call[]): Call[] =>
+  calls.filter((call) => !calls.some((other) => other.slot === call.slot && other.attempt > call.attempt));
+
+/**
+ * One turn of work on a task: what is known of it, and the fenced writes that change it. Every write either is on
+ * disk when it returns or throws `ClaimLost`.
+ */
+export class TaskRun {
+  readonly parts: EngineParts;
+  readonly routing: Routing;
+  readonly task: Task;
+  /** Aborted when the task ended elsewhere or the process gives up waiting. */
+  readonly signal: AbortSignal;
+  /** The latest call of each slot. */
+  readonly calls: Call[];
+  readonly images: Image[];
+  readonly adjustments: Adjustment[];
+  readonly #claim: Claim;
+  readonly #lost = new AbortController();
+  readonly #slots: Map<string, Slot>;
+  #reserved: Slot | undefined;
+
+  constructor(settings: {
+    readonly parts: EngineParts;
+    readonly routing: Routing;
+    readonly claimed: ClaimedTask;
+    readonly signal: AbortSignal;
+    /** Places held for this task's calls; they outlive the turn. */
+    readonly slots: Map<string, Slot>;
+    /** A place that was taken for the first call. */
+    readonly reserved: Slot | undefined;
+  }) {
+    this.parts = settings.parts;
+    this.routing = settings.routing;
+    this.task = settings.claimed.task;
+    this.signal = AbortSignal.any([settings.signal, this.#lost.signal]);
+    this.calls = latestOfSlots(settings.claimed.calls);
+    this.images = [...settings.claimed.images];
+    this.adjustments = [...settings.claimed.task.adjustments];
+    this.#claim = settings.claimed.claim;
+    this.#slots = settings.slots;
+    this.#reserved = settings.reserved;
+  }
+
+  /** When the task must have ended. */
+  get deadlineMs(): number {
+    return this.task.createdAtMs + this.parts.taskDeadlineMs;
+  }
+
+  /** Stores the plan: from here on the task is `processing`. */
+  async start(route: Route, requests: readonly CallRequest[], adjustments: readonly Adjustment[]): Promise<void> {
+    const { clock, randomBytes, tasks, events } = this.parts;
+    const atMs = clock.nowMs();
+    this.calls.push(
+      ...requests.map(
+        (request, slot): Call => ({
+          id: newId('call', atMs, randomBytes),
+          taskId: this.task.id,
+          slot,
+          attempt: 0,
+          provider: route.provider.name,
+          request,
+          step: { state: 'planned' },
+          createdAtMs: atMs,
+        }),
+      ),
+    );
+    this.adjustments.push(...adjustments);
+    this.#must(await tasks.start(this.#claim, { calls: this.calls, adjustments: this.adjustments, atMs }));
+    this.parts.reach('after-start');
+    events.changed(this.task.id);
+  }
+
+  /** Moves the call of a slot one step along its path. */
+  async move(slot: number, step: CallStep, brought: Brought = {}): Promise<void> {
+    const call = this.callOf(slot);
+    this.#must(await this.parts.tasks.record(this.#claim, call.id, step, brought));
+    this.images.push(...(brought.images ?? []));
+    this.adjustments.push(...(brought.adjustments ?? []));
+    this.#replace({ ...call, ...(brought.sentAtMs !== undefined && { sentAtMs: call.sentAtMs ?? brought.sentAtMs }), step });
+  }
+
+  /** Ends the call of a slot and puts a new one in its place, in one write. */
+  async retry(slot: number, failure: CallFailure, notBeforeMs: number): Promise<void> {
+    const { clock, randomBytes, tasks } = this.parts;
+    const { sentAtMs: _, ...failed } = this.callOf(slot);
+    const atMs = clock.nowMs();
+    const next: Call = {
+      ...failed,
+      id: newId('call', atMs, randomBytes),
+      attempt: failed.attempt + 1,
+      step: { state: 'planned', notBeforeMs },
+      createdAtMs: atMs,
+    };
+    this.#must(await tasks.retry(this.#claim, { callId: failed.id, step: { state: 'failed', failure } }, next));
+    this.#replace(next);
+  }
+
+  /** Ends the task. */
+  async finish(ending: Ending): Promise<void> {
+    const { tasks, clock, events, logger, reach } = this.parts;
+    reach('before-finish');
+    this.#must(await tasks.finish(this.#claim, ending, clock.nowMs()));
+    reach('after-finish');
+    events.changed(this.task.id);
+    logger.info(
+      {
+        task: this.task.id,
+        model: this.task.request.model,
+        status: ending.status,
+        images: ending.usage.images,
+        ...(ending.status === 'failed' && { code: ending.error.code, upstream: ending.error.upstream }),
+      },
+      'task ended',
+    );
+  }
+
+  callOf(slot: number): Call {
+    const call = this.calls.find((candidate) => candidate.slot === slot);
+    if (call === undefined) throw new Error(`Task ${this.task.id} has no call in slot ${slot}`);
+    return call;
+  }
+
+  /** The route that the call was planned for; `undefined` when the configuration no longer has it. */
+  routeOf(call: Call): Route | undefined {
+    return this.routing.find(this.task.request.model, call.provider, call.request.model);
+  }
+
+  /** The card of the upstream model that the call goes to. */
+  cardOf(call: Call): ModelCard | undefined {
+    const route = this.routeOf(call);
+    return call.request.hasReference ? route?.editCard : route?.card;
+  }
+
+  /** Waits until the upstream may be sent one more call. */
+  async takeSlot(call: Call, route: Route): Promise<void> {
+    if (this.#slots.has(call.id)) return;
+    const reserved = this.#reserved;
+    this.#reserved = undefined;
+    this.#slots.set(call.id, reserved ?? (await this.routing.gate(route).take(call.request.images, this.signal)));
+  }
+
+  /** Counts a call that the upstream already has. */
+  holdSlot(call: Call, route: Route): void {
+    if (!this.#slots.has(call.id)) this.#slots.set(call.id, this.routing.gate(route).force(call.request.images));
+  }
+
+  releaseSlot(call: Call): void {
+    this.#slots.get(call.id)?.release();
+    this.#slots.delete(call.id);
+  }
+
+  /** Gives back a reserved place that no call used. */
+  releaseReserved(): void {
+    this.#reserved?.release();
+    this.#reserved = undefined;
+  }
+
+  #replace(call: Call): void {
+    this.calls[this.calls.findIndex((candidate) => candidate.slot === call.slot)] = call;
+  }
+
+  #must(written: Written): void {
+    if (written === 'written') return;
+    const lost = new ClaimLost(`The claim on ${this.task.id} was lost`);
+    this.#lost.abort(lost);
+    throw lost;
+  }
+}
