@@ -1,0 +1,65 @@
+import { Secret } from '../core/secret.ts';
+import type { Config } from './config.ts';
+import { formatDuration } from './duration.ts';
+
+/** One setting, fit to be shown. */
+export interface DescribedSetting {
+  /** Its path in `limner.yaml`. */
+  readonly key: string;
+  /** `[secret]` for a credential. */
+  readonly value: string;
+  /** `default`, a variable's name, a flag, or `limner.yaml:12`. */
+  readonly from: string;
+}
+
+/** Every setting as it holds, and where it came from. */
+export const describeConfig = (config: Config): readonly DescribedSetting[] => {
+  const settings: DescribedSetting[] = [];
+  const add = (key: string, value: unknown, from = config.origins.get(key) ?? 'default') => {
+    if (value !== undefined) settings.push({ key, value: shown(value), from });
+  };
+  add('server.host', config.server.host);
+  add('server.port', config.server.port);
+  add('server.public_url', config.server.publicUrl);
+  add('data_dir', config.dataDir);
+  add('database', config.database.kind);
+  add('storage.kind', config.storage.kind);
+  add('retention.url_ttl', formatDuration(config.retention.urlTtlMs));
+  add('retention.task_ttl', formatDuration(config.retention.taskTtlMs));
+  add('task_deadline', formatDuration(config.taskDeadlineMs));
+  add('on_unconfirmed', config.onUnconfirmed);
+  add('log_level', config.logLevel);
+  add('fetch_allow', config.fetchAllow.length === 0 ? undefined : config.fetchAllow);
+  add('sandbox', config.sandbox);
+  add('api_key', config.apiKey, 'LIMNER_API_KEY');
+  for (const provider of config.providers) {
+    const key = `providers.${provider.name}`;
+    add(`${key}.adapter`, provider.adapterName);
+    add(`${key}.base_url`, provider.baseUrl);
+    for (const [name, value] of Object.entries(provider.settings)) add(`${key}.${name}`, value);
+    add(`${key}.concurrency`, provider.concurrency);
+    add(`${key}.requests_per_minute`, provider.requestsPerMinute);
+    add(`${key}.poll_interval`, formatDuration(provider.pollIntervalMs));
+    add(`${key}.call_timeout`, formatDuration(provider.callTimeoutMs));
+  }
+  for (const model of config.models) {
+    const key = `models.${model.name}`;
+    const routes = model.routes.map(
+      ({ provider, upstreamModel, editModel }) =>
+        `${provider}/${upstreamModel}${editModel === undefined || editModel === upstreamModel ? '' : ` (edit: ${editModel})`}`,
+    );
+    add(`${key}.routes`, routes.length === 0 ? 'none' : routes.join(', '));
+    for (const [name, value] of Object.entries(model.card))
+      add(`${key}.card.${name}`, value, originBelow(config, key));
+  }
+  return settings;
+};
+
+const shown = (value: unknown): string => {
+  if (typeof value === 'string') return value;
+  return value instanceof Secret ? value.toString() : JSON.stringify(value);
+};
+
+/** Where the first setting under the key came from. */
+const originBelow = (config: Config, key: string): string =>
+  [...config.origins].find(([path]) => path.startsWith(`${key}.`))?.[1] ?? 'default';

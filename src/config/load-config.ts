@@ -1,0 +1,188 @@
+import { readFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { resolve } from 'node:path';
+import { Secret } from '../core/secret.ts';
+import { checkTree, didYouMean, isMap } from './check-tree.ts';
+import { ConfigError } from './config-error.ts';
+import { defaults } from './config.ts';
+import type { AdapterDescription, Config, ProviderConfig, SandboxMode } from './config.ts';
+import type { Environment } from './environment.ts';
+import { adapterNameOf, readLayers } from './layers.ts';
+import type { ConfigFlags, Layers } from './layers.ts';
+import { formatPath } from './path.ts';
+import type { Path } from './path.ts';
+import { resolveModels, SANDBOX } from './resolve-models.ts';
+import { resolveProvider } from './resolve-providers.ts';
+import { configSchema } from './schema.ts';
+import type { CommonProviderKeys, ConfigTree } from './schema.ts';
+import { baseAddress, checkAllowance, checkDatabaseUrl, positiveDuration } from './values.ts';
+
+/** Where the configuration comes from. */
+export interface ConfigSources {
+  readonly env: Environment;
+  /** Relative paths start here. */
+  readonly cwd: string;
+  readonly flags?: ConfigFlags;
+  /** The adapters of this version. */
+  readonly adapters: readonly AdapterDescription[];
+  /** Reads a text file or throws like `readFileSync`, which it is by default. */
+  readonly readFile?: (path: string) => string;
+  /** How many pictures the sandbox may draw at once; by default as many as there are processors. */
+  readonly cpus?: number;
+}
+
+/**
+ * The configuration: defaults, then `limner.yaml`, then the environment, then flags, each over the one before.
+ * Throws a `ConfigError` with every fault at once; no fault holds the value of a secret.
+ */
+export const loadConfig = ({
+  env,
+  cwd,
+  flags = {},
+  adapters,
+  readFile = (path) => readFileSync(path, 'utf8'),
+  cpus = availableParallelism(),
+}: ConfigSources): Config => {
+  const layers = readLayers({ env, cwd, flags, adapters, readFile });
+  const written = providersIn(layers, adapters);
+  const tree = checkShape(layers, written);
+  const sandbox = tree.sandbox ?? defaults.sandbox;
+  const providers = resolveProviders(tree, written, { adapters, sandbox, cpus, layers });
+  const models = resolveModels({
+    models: tree.models ?? {},
+    providers,
+    adapters,
+    sandbox,
+    providerNames: [...new Set([...providers.map(({ name }) => name), ...written.keys()])],
+    report: layers.report,
+  });
+  const config: Config = {
+    ...ownSettings(tree, cwd, layers),
+    sandbox,
+    providers,
+    ...models,
+    notices: [...layers.notices, ...unreadKeys(tree)],
+    origins: new Map(leavesOf(layers.tree).map((path) => [formatPath(path), layers.originOf(path)])),
+  };
+  if (layers.faults.length > 0) throw new ConfigError(layers.faults);
+  return config;
+};
+
+/** The providers that are written, each with its adapter; one whose adapter does not exist is a fault. */
+const providersIn = (
+  layers: Layers,
+  adapters: readonly AdapterDescription[],
+): ReadonlyMap<string, AdapterDescription | undefined> => {
+  const { providers } = layers.tree;
+  const written = Object.entries(isMap(providers) ? providers : {}).filter(
+    ([, provider]) => provider !== null,
+  );
+  return new Map(
+    written.map(([name, provider]) => {
+      const adapterName = adapterNameOf(name, provider);
+      const adapter = adapters.find((one) => one.name === adapterName);
+      if (adapter === undefined && isMap(provider)) {
+        const names = adapters.map((one) => one.name);
+        layers.report(
+          ['providers', name, 'adapter'],
+          `wants one of ${names.join(', ')}, not ${JSON.stringify(adapterName)}${didYouMean(adapterName, names)}`,
+        );
+      }
+      return [name, adapter];
+    }),
+  );
+};
+
+/** What is right in the layers, by the schema; what is wrong is reported. */
+const checkShape = (
+  { tree, templates, report }: Layers,
+  written: ReadonlyMap<string, AdapterDescription | undefined>,
+): ConfigTree => {
+  const { providers, storage } = tree;
+  const shape = configSchema(new Map([...written].filter(([, adapter]) => adapter !== undefined)));
+  const looked = {
+    ...tree,
+    // The keys of a provider without an adapter, or of a kind of store that is not there, cannot be judged.
+    ...(isMap(providers) && {
+      providers: Object.fromEntries(
+        Object.entries(providers).filter(
+          ([name, provider]) => !isMap(provider) || written.get(name) !== undefined,
+        ),
+      ),
+    }),
+    ...(isMap(storage) && storage.kind === 's3' && { storage: { kind: 's3' } }),
+  };
+  return checkTree(shape, looked, { templates, report }) ?? {};
+};
+
+const resolveProviders = (
+  tree: ConfigTree,
+  known: ReadonlyMap<string, AdapterDescription | undefined>,
+  options: {
+    readonly adapters: readonly AdapterDescription[];
+    readonly sandbox: SandboxMode;
+    readonly cpus: number;
+    readonly layers: Layers;
+  },
+): readonly ProviderConfig[] => {
+  const { adapters, sandbox, cpus } = options;
+  const { report, tree: layered } = options.layers;
+  const trees: Readonly<Record<string, CommonProviderKeys>> = {
+    ...(tree.providers as Readonly<Record<string, CommonProviderKeys>> | undefined),
+    ...(known.has(SANDBOX) ? {} : { [SANDBOX]: {} }),
+  };
+  return Object.entries(trees).flatMap(([name, keys]) => {
+    const adapterName = adapterNameOf(name, keys);
+    const adapter = adapters.find((one) => one.name === adapterName);
+    if (adapter === undefined || (adapterName === SANDBOX && sandbox === 'off')) return [];
+    const given = isMap(layered.providers) ? layered.providers[name] : undefined;
+    const written = new Set(Object.keys(isMap(given) ? given : {}));
+    return resolveProvider(name, keys, { adapter, written, cpus, report }) ?? [];
+  });
+};
+
+/** Everything but providers and models. */
+const ownSettings = (tree: ConfigTree, cwd: string, { environment, report, reportVariable }: Layers) => {
+  if (tree.database?.url !== undefined)
+    checkDatabaseUrl(String(tree.database.url), ['database', 'url'], report);
+  if (tree.storage?.kind === 's3') report(['storage', 'kind'], 'wants fs; s3 is not in this version');
+  for (const [index, allowance] of (tree.fetch_allow ?? []).entries()) {
+    checkAllowance(allowance, ['fetch_allow', index], report);
+  }
+  const apiKey = environment.getSecret('LIMNER_API_KEY');
+  if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
+    reportVariable('LIMNER_API_KEY', 'wants ASCII characters without spaces; what is there is not shown');
+  }
+  const publicUrl = tree.server?.public_url;
+  const { retention } = tree;
+  return {
+    server: {
+      host: tree.server?.host ?? defaults.host,
+      port: tree.server?.port ?? defaults.port,
+      ...(publicUrl !== undefined && { publicUrl: baseAddress(publicUrl, ['server', 'public_url'], report) }),
+    },
+    dataDir: resolve(cwd, tree.data_dir ?? defaults.dataDir),
+    database: { kind: 'sqlite' },
+    storage: { kind: 'fs' },
+    retention: {
+      urlTtlMs: positiveDuration(retention?.url_ttl, ['retention', 'url_ttl'], report) ?? defaults.urlTtlMs,
+      taskTtlMs:
+        positiveDuration(retention?.task_ttl, ['retention', 'task_ttl'], report) ?? defaults.taskTtlMs,
+    },
+    taskDeadlineMs:
+      positiveDuration(tree.task_deadline, ['task_deadline'], report) ?? defaults.taskDeadlineMs,
+    onUnconfirmed: tree.on_unconfirmed ?? defaults.onUnconfirmed,
+    logLevel: tree.log_level ?? defaults.logLevel,
+    ...(apiKey !== undefined && { apiKey: new Secret(apiKey) }),
+    fetchAllow: tree.fetch_allow ?? [],
+  } as const;
+};
+
+const unreadKeys = (tree: ConfigTree): readonly string[] =>
+  (['limits', 'labels'] as const)
+    .filter((key) => Object.keys(tree[key] ?? {}).length > 0)
+    .map((key) => `${key} is set, and this version does not read it`);
+
+/** The paths of all values that are neither map nor list of maps. */
+const leavesOf = (value: unknown, path: Path = []): readonly Path[] =>
+  isMap(value) ? Object.entries(value).flatMap(([key, item]) => leavesOf(item, [...path, key])) : [path];
