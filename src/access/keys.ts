@@ -20,8 +20,8 @@ export interface KeyStore {
   authenticate(secret: string): Promise<ApiKey | undefined>;
   /** Makes a key; `secret` is shown this once. */
   create(name: string, role: KeyRole): Promise<{ readonly key: ApiKey; readonly secret: string }>;
-  /** Makes sure that exactly this secret is a valid admin key, for `LIMNER_API_KEY`. */
-  ensureBootstrap(secret: string): Promise<ApiKey>;
+  /** Makes this secret the one bootstrap key, with the admin role, for `LIMNER_API_KEY`. */
+  ensureBootstrap(secret: string): Promise<void>;
   list(): Promise<readonly ApiKey[]>;
   /** `undefined` when there is no such key. */
   revoke(keyId: string): Promise<ApiKey | undefined>;

@@ -6,6 +6,9 @@ import { prepare } from '../database/prepared.ts';
 import type { ApiKeyRow, InstallationSecretRow } from '../database/schema.ts';
 import type { ApiKey, KeyRole, KeyStore } from './keys.ts';
 
+/** Name of the key that the environment gives; no other key may have it. */
+const BOOTSTRAP = 'bootstrap';
+
 const upsertKey = prepare<ApiKeyRow>((db, value) =>
   db
     .insertInto('api_keys')
@@ -23,6 +26,29 @@ const upsertKey = prepare<ApiKeyRow>((db, value) =>
 
 const insertKey = operation('insertKey', async (connection, row: ApiKeyRow): Promise<void> => {
   await connection.run(upsertKey, row);
+});
+
+const validateBootstrap = prepare<Pick<ApiKeyRow, 'hash'>>((db, value) =>
+  db
+    .updateTable('api_keys')
+    .set({ role: 'admin', name: BOOTSTRAP, revoked_at: null })
+    .where('hash', '=', value('hash')),
+);
+
+const revokeOtherBootstraps = prepare<Pick<ApiKeyRow, 'hash' | 'revoked_at'>>((db, value) =>
+  db
+    .updateTable('api_keys')
+    .set({ revoked_at: value('revoked_at') })
+    .where('name', '=', BOOTSTRAP)
+    .where('hash', '<>', value('hash'))
+    .where('revoked_at', 'is', null),
+);
+
+/** There is one bootstrap key: giving another in the environment ends the one before. */
+const bootstrapKey = operation('bootstrapKey', async (connection, row: ApiKeyRow): Promise<void> => {
+  await connection.run(upsertKey, row);
+  await connection.run(validateBootstrap, { hash: row.hash });
+  await connection.run(revokeOtherBootstraps, { hash: row.hash, revoked_at: row.created_at });
 });
 
 const stampRevoked = prepare<Pick<ApiKeyRow, 'id' | 'revoked_at'>>((db, value) =>
@@ -62,7 +88,7 @@ const keepSecret = operation('keepSecret', async (connection, row: InstallationS
 });
 
 /** The writes of this store, for the thread that runs them by name. */
-export const operations = [insertKey, revokeKey, keepSecret];
+export const operations = [insertKey, bootstrapKey, revokeKey, keepSecret];
 
 const keyByHash = prepare<Pick<ApiKeyRow, 'hash'>, ApiKeyRow>((db, value) =>
   db.selectFrom('api_keys').selectAll().where('hash', '=', value('hash')),
@@ -93,21 +119,17 @@ const BELIEVED_KEYS = 10_000;
 export const createKeyStore = (database: Database, clock: Clock, randomBytes: RandomBytes): KeyStore => {
   const believed = new Map<string, { readonly key: ApiKey; readonly untilMs: number }>();
 
-  const add = async (secret: string, name: string, role: KeyRole): Promise<ApiKey> => {
+  const rowOf = (secret: string, name: string, role: KeyRole): ApiKeyRow => {
     const nowMs = clock.nowMs();
-    const hash = hashOf(secret);
-    await database.write(insertKey, {
+    return {
       id: newId('key', nowMs, randomBytes),
       name,
       role,
-      hash,
-      hint: secret.length >= 20 ? `${secret.slice(0, 8)}…` : '…',
+      hash: hashOf(secret),
+      hint: secret.length >= 20 ? `${secret.slice(0, 14)}…` : '…',
       created_at: nowMs,
       revoked_at: null,
-    });
-    const row = await firstRow(database.read, keyByHash, { hash });
-    if (row === undefined) throw new Error('A key that was just stored is not there');
-    return toKey(row);
+    };
   };
 
   return {
@@ -129,10 +151,15 @@ export const createKeyStore = (database: Database, clock: Clock, randomBytes: Ra
 
     create: async (name, role) => {
       const secret = `sk-limner-${Buffer.from(randomBytes(32)).toString('base64url')}`;
-      return { key: await add(secret, name, role), secret };
+      const row = rowOf(secret, name, role);
+      await database.write(insertKey, row);
+      return { key: toKey(row), secret };
     },
 
-    ensureBootstrap: (secret) => add(secret, 'bootstrap', 'admin'),
+    ensureBootstrap: async (secret) => {
+      await database.write(bootstrapKey, rowOf(secret, BOOTSTRAP, 'admin'));
+      believed.clear();
+    },
 
     list: async () => (await database.read.all(allKeys, {})).map(toKey),
 
