@@ -50,7 +50,7 @@ describe('the spool', () => {
     const file = await spool.create('slow');
     const answers = Array.from({ length: 4 }, () => file.write(Buffer.alloc(300_000)));
     expect(answers.some((answer) => answer instanceof Promise)).toBe(true);
-    await Promise.all(answers);
+    await Promise.all(answers.map((answer) => Promise.resolve(answer)));
     await file.discard();
   });
 
