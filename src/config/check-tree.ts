@@ -1,6 +1,6 @@
-import { closest, distance } from 'fastest-levenshtein';
 import type { Static, TSchema } from 'typebox';
 import { Check } from 'typebox/value';
+import { closestName } from '../core/closest-name.ts';
 import { isSecretText } from '../core/settings.ts';
 import { formatPath } from './path.ts';
 import type { Path } from './path.ts';
@@ -95,11 +95,9 @@ export const checkTree = <T extends TSchema>(
 
 /** `; did you mean …?` when one of the names is close to what was written, else nothing. */
 export const didYouMean = (name: string, names: readonly string[]): string => {
-  if (names.length === 0) return '';
-  const nearest = closest(name, names);
-  return distance(name, nearest) <= Math.max(2, Math.floor(name.length / 3))
-    ? `; did you mean ${nearest}?`
-    : '';
+  const byLowerCase = new Map(names.map((one) => [one.toLowerCase(), one]));
+  const nearest = closestName(name, [...byLowerCase.keys()]);
+  return nearest === undefined ? '' : `; did you mean ${byLowerCase.get(nearest)}?`;
 };
 
 /** Whether a value of the tree is a map of keys. */
@@ -122,18 +120,9 @@ const isQuotable = (part: TSchema, value: unknown): boolean =>
 const wantedOf = (node: Node): string => {
   if (node.wanted !== undefined) return node.wanted;
   if (node.enum !== undefined) return `one of ${node.enum.join(', ')}`;
-  switch (node.type) {
-    case 'integer':
-      return `a whole number${boundsOf(node)}`;
-    case 'number':
-      return `a number${boundsOf(node)}`;
-    case 'boolean':
-      return 'true or false';
-    case 'string':
-      return 'a text';
-    default:
-      return 'something else';
-  }
+  if (node.type === 'integer') return `a whole number${boundsOf(node)}`;
+  if (node.type === 'number') return `a number${boundsOf(node)}`;
+  return node.type === 'boolean' ? 'true or false' : 'a text';
 };
 
 const boundsOf = ({ minimum, maximum }: Node): string => {

@@ -61,9 +61,9 @@ export const credentialVariable = (provider: string, key: string): string | unde
 
 /** Reads variables; an empty one counts as unset, and `NAME_FILE` may name a file that holds the value. */
 export interface EnvironmentReader {
-  get(name: string): string | undefined;
+  readonly get: (name: string) => string | undefined;
   /** Like `get`, and looks into the file that `NAME_FILE` names. */
-  getSecret(name: string): string | undefined;
+  readonly getSecret: (name: string) => string | undefined;
 }
 
 /** A reader that reports files it cannot read, and variables that are set twice. */
@@ -92,19 +92,16 @@ export const createEnvironmentReader = (
   return { get, getSecret };
 };
 
-/** `ENOENT` and the like in words. */
+const reasons: Readonly<Record<string, string>> = {
+  ENOENT: 'there is no such file',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a folder',
+};
+
+/** Why a file could not be read, in words. */
 export const reasonOf = (error: unknown): string => {
   const code = error instanceof Error ? (error as NodeJS.ErrnoException).code : undefined;
-  switch (code) {
-    case 'ENOENT':
-      return 'there is no such file';
-    case 'EACCES':
-      return 'permission denied';
-    case 'EISDIR':
-      return 'it is a folder';
-    default:
-      return code ?? 'unknown reason';
-  }
+  return code === undefined ? 'unknown reason' : (reasons[code] ?? code);
 };
 
 /** A value that the environment sets: the path it belongs to and the variable it comes from. */

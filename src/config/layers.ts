@@ -49,11 +49,11 @@ export interface Layers {
   readonly templates: ReadonlyMap<string, string>;
   readonly environment: EnvironmentReader;
   /** Where the value came from: a variable, a flag, `limner.yaml:12`. */
-  originOf(path: Path): string;
+  readonly originOf: (path: Path) => string;
   /** Adds a fault; the first for a path counts. */
-  report(path: Path, message: string): void;
+  readonly report: (path: Path, message: string) => void;
   /** Adds a fault of a variable that belongs to no path. */
-  reportVariable(name: string, message: string): void;
+  readonly reportVariable: (name: string, message: string) => void;
   readonly faults: readonly ConfigFault[];
   readonly notices: readonly string[];
 }

@@ -109,6 +109,11 @@ const routeNames = (config: Config, name: string) =>
     .find((model) => model.name === name)
     ?.routes.map((route) => `${route.provider}/${route.upstreamModel}/${route.editModel ?? '-'}`);
 
+const exactly = (message: string | RegExp): unknown =>
+  typeof message === 'string' ? message : expect.stringMatching(message);
+
+const revealed = (secret: unknown): string => (secret as Secret).reveal();
+
 describe('with nothing configured', () => {
   it('uses the documented defaults', () => {
     expect(load()).toMatchObject({
@@ -209,7 +214,7 @@ describe('variables', () => {
     for (const [key, value] of Object.entries(credentials)) {
       const secret = provider?.settings[key];
       expect(secret).toBeInstanceOf(Secret);
-      expect((secret as Secret).reveal()).toBe(value);
+      expect(revealed(secret)).toBe(value);
     }
   });
 
@@ -306,7 +311,7 @@ providers:
       env: { OPENAI_API_KEY: 'theirs', OPENAI_BASE_URL: 'http://theirs' },
     }).providers;
     expect(provider).toMatchObject({ adapterName: 'ark', baseUrl: 'https://ark.example/api/v3' });
-    expect((provider?.settings.api_key as Secret).reveal()).toBe('mine');
+    expect(revealed(provider?.settings.api_key)).toBe('mine');
   });
 
   it('is filled from the environment, in texts, numbers and durations', () => {
@@ -323,7 +328,7 @@ providers: { ark: { api_key: "\${DIGITS}", base_url: "\${EMPTY:-}" } }
     expect(config.server).toEqual({ host: 'localhost', port: 81, publicUrl: 'https://n.example' });
     expect(config.taskDeadlineMs).toBe(300_000);
     expect(config.dataDir).toBe('/work/${literal}');
-    expect((config.providers[0]?.settings.api_key as Secret).reveal()).toBe('0123');
+    expect(revealed(config.providers[0]?.settings.api_key)).toBe('0123');
     expect(config.providers[0]?.baseUrl).toBe('https://ark.example/api/v3');
   });
 
@@ -690,7 +695,7 @@ describe('faults', () => {
     expect(faults).toEqual([
       expect.objectContaining({
         at,
-        message: typeof message === 'string' ? message : expect.stringMatching(message),
+        message: exactly(message),
       }),
     ]);
     expect(JSON.stringify(faults)).not.toContain('hush');
