@@ -107,7 +107,7 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
         const result = await work(claimed, AbortSignal.any([ended.signal, abandoned.signal]));
         if (result.next === 'done') {
           forget(job.taskId);
-          if (claimed.task.request.reference !== undefined) await dropReference(parts.images, job.taskId);
+          if (claimed.task.request.reference !== undefined) await dropReference(parts, job.taskId);
         }
         return result;
       } catch (fault) {
@@ -115,7 +115,7 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
         reservations.delete(job.taskId);
         if (!(fault instanceof ClaimLost)) throw fault;
         forget(job.taskId);
-        if (!(await tasks.isOpen(job.taskId))) await dropReference(parts.images, job.taskId);
+        if (!(await tasks.isOpen(job.taskId))) await dropReference(parts, job.taskId);
         return { next: 'done' };
       } finally {
         unsubscribe();

@@ -9,6 +9,7 @@ import {
   deleteEndedTasks,
   deleteTask,
   finishTask,
+  forgetIdempotency,
   insertTask,
   recordCall,
   retryCall,
@@ -156,6 +157,8 @@ export const createTaskStore = (database: Database): TaskStore => {
     },
 
     deleteEndedBefore: (timeMs, limit) => write(deleteEndedTasks, { timeMs, limit }),
+
+    forgetIdempotencyBefore: (timeMs) => write(forgetIdempotency, timeMs),
 
     isFileKnown: async (key) => (await firstRow(read, imageByFile, { file_key: key })) !== undefined,
 

@@ -382,6 +382,14 @@ export const deleteEndedTasks = operation(
   },
 );
 
+const deleteOldIdempotency = prepare<Pick<IdempotencyRow, 'created_at'>>((db, value) =>
+  db.deleteFrom('idempotency').where('created_at', '<', value('created_at')),
+);
+
+export const forgetIdempotency = operation('forgetIdempotency', async (connection, beforeMs: number): Promise<void> => {
+  await connection.run(deleteOldIdempotency, { created_at: beforeMs });
+});
+
 /** All of them, for the thread that runs them by name. */
 export const operations = [
   insertTask,
@@ -393,4 +401,5 @@ export const operations = [
   cancelTask,
   deleteTask,
   deleteEndedTasks,
+  forgetIdempotency,
 ];

@@ -109,6 +109,8 @@ export interface TaskStore {
   image(imageId: string): Promise<Image | undefined>;
   /** Removes tasks that ended before the given time, a few at a time, except those with permanent links; answers their files' keys. */
   deleteEndedBefore(timeMs: number, limit: number): Promise<{ readonly tasks: number; readonly fileKeys: readonly string[] }>;
+  /** Forgets idempotency keys of an earlier day. */
+  forgetIdempotencyBefore(timeMs: number): Promise<void>;
   /** Whether an image lies under this file key; otherwise the file is an orphan of a crash, or not stored yet. */
   isFileKnown(fileKey: string): Promise<boolean>;
   /** Whether the task exists and has not ended. */

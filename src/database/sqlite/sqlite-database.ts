@@ -1,6 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { Worker } from 'node:worker_threads';
 import type { Database, Operation } from '../database.ts';
+import { moduleBeside } from './module-beside.ts';
 import { createSqliteConnection } from './sqlite-connection.ts';
 import type { WriteRequest, WriteResult, WriterSettings } from './writer-thread.ts';
 
@@ -17,8 +18,7 @@ interface Waiting {
  * @throws Error when the file cannot be opened or migrated.
  */
 export const openSqliteDatabase = async (settings: WriterSettings): Promise<Database> => {
-  const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-  const writer = new Worker(new URL(`./writer-thread${extension}`, import.meta.url), { workerData: settings });
+  const writer = new Worker(moduleBeside(import.meta.url, './writer-thread'), { workerData: settings });
   let waiting: Waiting[] = [];
   let committing: Waiting[] = [];
   let failure: Error | undefined;

@@ -1,8 +1,10 @@
+import { type Call, isCallEnded } from '../../core/call.ts';
+import { isTaskErrorCode, LimnerError } from '../../core/errors.ts';
+import type { TaskRun } from '../task-run.ts';
 import { checkCall } from './check-call.ts';
 import { collectOutputs } from './collect-outputs.ts';
 import { failCall } from './fail-call.ts';
 import { resumeSending, sendCall } from './send-call.ts';
-import type { TaskRun } from '../task-run.ts';
 
 /**
  * Takes the call of a slot as far along its path as it goes now.
@@ -12,22 +14,40 @@ import type { TaskRun } from '../task-run.ts';
 export const advanceCall = async (run: TaskRun, slot: number): Promise<number | undefined> => {
   for (;;) {
     const call = run.callOf(slot);
-    const { step } = call;
-    if (step.state === 'stored' || step.state === 'failed') return undefined;
-    const route = run.routeOf(call);
-    let waitUntilMs: number | undefined;
-    if (route === undefined && step.state !== 'produced') {
-      await failCall(run, call, {
-        code: 'model_unavailable',
-        message: 'The configuration no longer has the provider that this call was planned for.',
-        charged: step.state === 'planned' ? 'no' : 'unknown',
-        retryable: false,
-      });
-    } else if (step.state === 'produced') waitUntilMs = await collectOutputs(run, call, step.outputs, route);
-    else if (route === undefined) return undefined;
-    else if (step.state === 'planned') waitUntilMs = await sendCall(run, call, route, step.notBeforeMs);
-    else if (step.state === 'sending') waitUntilMs = await resumeSending(run, call, route);
-    else waitUntilMs = await checkCall(run, call, route, step);
+    if (isCallEnded(call.step)) return undefined;
+    const waitUntilMs = await takeStep(run, call).catch((fault: unknown) => giveUp(run, slot, fault));
     if (waitUntilMs !== undefined) return waitUntilMs;
   }
+};
+
+const takeStep = async (run: TaskRun, call: Call): Promise<number | undefined> => {
+  const { step } = call;
+  const route = run.routeOf(call);
+  if (step.state === 'produced') return collectOutputs(run, call, step.outputs, route);
+  if (route === undefined) {
+    throw new LimnerError('model_unavailable', 'The configuration no longer has the provider that this call was for.');
+  }
+  switch (step.state) {
+    case 'planned':
+      return sendCall(run, call, route, step.notBeforeMs);
+    case 'sending':
+      return resumeSending(run, call, route);
+    case 'accepted':
+      return checkCall(run, call, route, step);
+    case 'stored':
+    case 'failed':
+      return undefined;
+  }
+};
+
+/** A call that cannot go on for a reason that the caller can be told ends with it; any other fault is ours and goes on up. */
+const giveUp = async (run: TaskRun, slot: number, fault: unknown): Promise<undefined> => {
+  if (!(fault instanceof LimnerError) || !isTaskErrorCode(fault.code)) throw fault;
+  const call = run.callOf(slot);
+  await failCall(run, call, {
+    code: fault.code,
+    message: fault.detail,
+    charged: call.step.state === 'planned' ? 'no' : 'unknown',
+    retryable: false,
+  });
 };

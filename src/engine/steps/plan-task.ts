@@ -25,7 +25,7 @@ export const planTask = async (run: TaskRun, reserved: Route | undefined): Promi
   const planned = planCalls({ request, card, hasReference: request.reference !== undefined });
   const adjustments = [...planned.adjustments];
   if (request.reference !== undefined && card.reference !== undefined) {
-    const adjustment = await prepareReference(parts, task.id, request.reference, card.reference, run.signal);
+    const adjustment = await prepareReference(parts, task, card.reference, run.signal);
     if (adjustment !== undefined) adjustments.push(adjustment);
   }
   await run.start(route, planned.calls, adjustments);

@@ -19,7 +19,8 @@ export const contextOf = async (run: TaskRun, call: Call, route: Route): Promise
   const nowMs = clock.nowMs();
   const remainingMs = Math.max(1, callDeadlineMs(run, call, route) - nowMs);
   const signal = AbortSignal.any([run.signal, AbortSignal.timeout(remainingMs)]);
-  const reference = call.request.hasReference ? await readyReference(run.parts, call.taskId) : undefined;
+  const rule = call.request.hasReference ? run.cardOf(call)?.reference : undefined;
+  const reference = rule && (await readyReference(run.parts, run.task, rule, signal));
   let kept = 0;
   return {
     settings: route.provider.settings,

@@ -1,0 +1,226 @@
+/** The only composition root: a configuration becomes everything wired together. */
+import { randomBytes } from 'node:crypto';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KeyStore } from './access/keys.ts';
+import { createKeyStore, installationSecret } from './access/sql-key-store.ts';
+import type { Config, ModelConfig, ProviderConfig } from './config/config.ts';
+import type { Clock } from './core/clock.ts';
+import { LimnerError } from './core/errors.ts';
+import type { ModelCard } from './core/model-card.ts';
+import type { Database } from './database/database.ts';
+import { lockFolder } from './database/sqlite/folder-lock.ts';
+import { moduleBeside } from './database/sqlite/module-beside.ts';
+import { openSqliteDatabase } from './database/sqlite/sqlite-database.ts';
+import type { EngineParts } from './engine/engine-parts.ts';
+import type { ReachFaultPoint } from './engine/fault-points.ts';
+import { startMaintenance } from './engine/maintenance.ts';
+import { createRunner } from './engine/runner.ts';
+import { referenceKey } from './engine/steps/prepare-reference.ts';
+import { createServer, type Server } from './http/server.ts';
+import type { ServerParts } from './http/server-parts.ts';
+import { createFsImageStore } from './images/fs/fs-image-store.ts';
+import { createSpool, type Spool } from './images/spool.ts';
+import { createSqliteJobQueue } from './jobs/sqlite/sqlite-job-queue.ts';
+import { createTaskEvents } from './observe/events.ts';
+import type { Logger } from './observe/logger.ts';
+import { createModelCatalog, type ModelCatalog, type Provider, type PublicModel } from './providers/catalog.ts';
+import { createGuardedFetcher } from './providers/fetch-guard.ts';
+import { adapterByName } from './providers/registry.ts';
+import { createUpstreamClients } from './providers/upstream-client.ts';
+import { createTaskStore } from './tasks/sql-task-store.ts';
+import type { TaskStore } from './tasks/task-store.ts';
+
+/** How long calls without a handle get to finish when the process is told to stop (design §3). */
+const DRAIN_MS = 10_000;
+
+const systemClock: Clock = {
+  nowMs: () => Date.now(),
+  after: (delayMs, callback) => {
+    // NOTE: a timer of Node holds 31 bits; what is due later than that is asked about again then.
+    const timer = setTimeout(callback, Math.min(delayMs, 2_147_483_647)).unref();
+    return () => clearTimeout(timer);
+  },
+};
+
+/** The stores of an installation, without anybody at work: enough to manage keys and look at tasks. */
+export interface Stores {
+  readonly database: Database;
+  readonly tasks: TaskStore;
+  readonly keys: KeyStore;
+  close(): Promise<void>;
+}
+
+/** Opens the stores; other processes may have them open too. */
+export const openStores = async (config: Config): Promise<Stores> => {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const database = await openSqliteDatabase({
+    file: join(config.dataDir, 'limner.db'),
+    operationModules: ['./tasks/task-operations', './jobs/sqlite/sqlite-job-queue', './access/sql-key-store'].map(
+      (module) => moduleBeside(import.meta.url, module).href,
+    ),
+  });
+  return {
+    database,
+    tasks: createTaskStore(database),
+    keys: createKeyStore(database, systemClock, randomBytes),
+    close: () => database.close(),
+  };
+};
+
+const connectProvider = (config: ProviderConfig, spool: Spool): Provider => {
+  const adapter = adapterByName(config.adapterName);
+  return {
+    name: config.name,
+    adapter,
+    settings: config.settings as never,
+    http: createUpstreamClients({ baseUrl: config.baseUrl, sink: spool }),
+    ...(config.baseUrl !== undefined && { trustedHost: new URL(config.baseUrl).host }),
+    concurrency: config.concurrency,
+    pollIntervalMs: config.pollIntervalMs,
+    callTimeoutMs: config.callTimeoutMs,
+  };
+};
+
+const publicModel = (config: ModelConfig, providers: ReadonlyMap<string, Provider>): PublicModel => ({
+  name: config.name,
+  routes: config.routes.map((route) => {
+    const provider = providers.get(route.provider);
+    if (provider === undefined) throw new Error(`The model ${config.name} names the unknown provider ${route.provider}`);
+    const cardOf = (upstreamModel: string): ModelCard => ({ ...provider.adapter.card(upstreamModel), ...config.card });
+    return {
+      provider,
+      card: cardOf(route.upstreamModel),
+      ...(route.editModel !== undefined && { editCard: cardOf(route.editModel) }),
+      weight: route.weight,
+      priority: route.priority,
+    };
+  }),
+});
+
+const wireModels = (config: Config, spool: Spool): ModelCatalog => {
+  const providers = new Map(config.providers.map((provider) => [provider.name, connectProvider(provider, spool)]));
+  return createModelCatalog(config.models.map((model) => publicModel(model, providers)));
+};
+
+/** A running Limner. */
+export interface App {
+  /** Everything that the actions work with, for callers in this process. */
+  readonly parts: ServerParts;
+  readonly server: Server;
+  /** Starts taking requests from the network. @returns the address that callers see. */
+  listen(): Promise<string>;
+  /** Drains and stops: takes nothing new, gives calls without a handle a moment to finish, leaves the rest to be resumed. */
+  close(): Promise<void>;
+}
+
+/** What the outside of the process decides, beside the configuration. */
+export interface AppSettings {
+  readonly config: Config;
+  readonly logger: Logger;
+  readonly clock?: Clock;
+  /** For crash tests: dies at a named point. */
+  readonly reach?: ReachFaultPoint;
+}
+
+/**
+ * Takes the data folder, opens the stores and goes on with whatever was open when the last process ended.
+ *
+ * @throws FolderHeld when another process has the folder.
+ */
+export const createApp = async ({
+  config,
+  logger,
+  clock = systemClock,
+  reach = () => {},
+}: AppSettings): Promise<App> => {
+  await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
+  const lock = lockFolder(config.dataDir, clock.nowMs());
+  const stores = await openStores(config);
+  const { database, tasks, keys } = stores;
+  const spool = await createSpool({ folder: join(config.dataDir, 'spool') });
+  await spool.sweep();
+  const images = await createFsImageStore({ folder: join(config.dataDir, 'images') });
+  const models = wireModels(config, spool);
+  const events = createTaskEvents();
+  const { taskTtlMs, urlTtlMs } = config.retention;
+  const { taskDeadlineMs, onUnconfirmed } = config;
+
+  const queue = createSqliteJobQueue({
+    database,
+    clock,
+    onFault: (job, fault) => logger.error({ task: job.taskId, err: fault }, 'a task stumbled and is tried again'),
+  });
+  const engine: EngineParts = {
+    tasks,
+    images,
+    spool,
+    models,
+    fetcher: createGuardedFetcher({ allow: config.fetchAllow }),
+    events,
+    clock,
+    randomBytes,
+    random: Math.random,
+    logger,
+    reach,
+    taskDeadlineMs,
+    onUnconfirmed,
+  };
+  const runner = createRunner(engine, queue);
+  await queue.start(runner);
+  const maintenance = startMaintenance({ tasks, images, spool, clock, logger, taskTtlMs, taskDeadlineMs });
+
+  const draining = new AbortController();
+  let isReady = true;
+  const linkSecret = await installationSecret(database, 'links', randomBytes(32).toString('base64url'));
+  const parts: ServerParts = {
+    tasks,
+    images,
+    keys,
+    models,
+    events,
+    queue,
+    clock,
+    logger,
+    randomBytes,
+    linkSecret: Buffer.from(linkSecret, 'base64url'),
+    publicUrl: config.server.publicUrl,
+    urlTtlMs,
+    taskTtlMs,
+    isReady: () => isReady,
+    draining: draining.signal,
+    storeReference: async (taskId, bytes) => {
+      const name = `${taskId}-reference-raw`;
+      await spool.writeAll(name, bytes);
+      await images.put(referenceKey(taskId), spool.path(name));
+      return { at: 'store', key: referenceKey(taskId) };
+    },
+    admit: () => {
+      if (draining.signal.aborted) {
+        throw new LimnerError('shutting_down', 'The server is shutting down. Send the request again in a moment.');
+      }
+    },
+  };
+  const server = await createServer(parts);
+
+  return {
+    parts,
+    server,
+    listen: async () => {
+      await server.listen({ host: config.server.host, port: config.server.port });
+      const address = server.server.address();
+      if (address === null || typeof address === 'string') throw new Error('The server has no address');
+      const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+      return config.server.publicUrl ?? `http://${host}:${address.port}`;
+    },
+    close: async () => {
+      isReady = false;
+      draining.abort();
+      const cancelTimer = clock.after(DRAIN_MS, () => runner.abandon());
+      await Promise.all([queue.stop(), server.close(), maintenance.stop()]);
+      cancelTimer();
+      await stores.close();
+      lock.release();
+    },
+  };
+};

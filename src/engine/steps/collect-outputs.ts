@@ -1,0 +1,163 @@
+/** Makes pictures that the upstream made into images that are ours: fetched, measured, fitted, stored. */
+import type { Adjustment } from '../../core/adjustment.ts';
+import type { Call, Output } from '../../core/call.ts';
+import type { CallFailure } from '../../core/failure.ts';
+import { newId } from '../../core/ids.ts';
+import type { Image } from '../../core/image.ts';
+import { formatSize, isSameSize } from '../../core/size.ts';
+import { BadImage } from '../../images/decoding.ts';
+import { fitImage } from '../../images/fit.ts';
+import { type ImageInfo, inspectImage } from '../../images/inspect.ts';
+import type { Route } from '../../providers/catalog.ts';
+import { FetchFailed, FetchRefused } from '../../providers/fetch-guard.ts';
+import type { TaskRun } from '../task-run.ts';
+import { download, restore } from './download.ts';
+import { failCall } from './fail-call.ts';
+import { askAgainAtMs } from './send-call.ts';
+
+/** Largest picture that is taken from an upstream (design §4). */
+const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
+
+/**
+ * Collects what a call made. A picture that was paid for is fetched and stored again and again until the task's
+ * time is over; the generation is never repeated for it.
+ *
+ * @returns when to try again.
+ */
+export const collectOutputs = async (
+  run: TaskRun,
+  call: Call,
+  outputs: readonly Output[],
+  route: Route | undefined,
+): Promise<number | undefined> => {
+  const wanted = outputs.slice(0, call.request.images);
+  try {
+    const collected = await Promise.all(wanted.map((output, place) => collect(run, call, output, place, route)));
+    run.parts.reach('after-put');
+    await run.move(
+      call.slot,
+      { state: 'stored' },
+      {
+        images: collected.map(({ image }) => image),
+        adjustments: collected.flatMap(({ adjustment }) => (adjustment === undefined ? [] : [adjustment])),
+      },
+    );
+    run.parts.reach('after-stored');
+    await Promise.all(wanted.map((_, place) => run.parts.spool.remove(spoolName(call, place))));
+    return undefined;
+  } catch (fault) {
+    run.signal.throwIfAborted();
+    const failure = failureOf(fault);
+    const againAtMs = askAgainAtMs(run, call);
+    if (failure.retryable && againAtMs < run.deadlineMs) {
+      run.parts.logger.warn({ call: call.id, provider: call.provider, err: fault }, 'a paid picture waits to be stored');
+      return againAtMs;
+    }
+    await failCall(run, call, { ...failure, retryable: false });
+    return undefined;
+  }
+};
+
+const spoolName = (call: Call, place: number): string => `${call.id}-${place}`;
+
+interface Collected {
+  readonly image: Image;
+  readonly adjustment: Adjustment | undefined;
+}
+
+const collect = async (
+  run: TaskRun,
+  call: Call,
+  output: Output,
+  place: number,
+  route: Route | undefined,
+): Promise<Collected> => {
+  const { spool, images, clock, randomBytes, reach } = run.parts;
+  const { size, outputFormat } = run.task.request;
+  const name = output.at === 'spool' ? output.name : spoolName(call, place);
+  const key = `images/${call.id}-${place}`;
+
+  // NOTE: a crash after `put` leaves the finished picture in the store and nothing in the spool.
+  if (!(await spool.exists(name)) && !(await restore(run.parts, key, name))) {
+    if (output.at === 'spool') throw new OutputGone();
+    const { trustedHost } = route?.provider ?? {};
+    await download(run.parts, output.url, name, {
+      maxBytes: MAX_OUTPUT_BYTES,
+      signal: run.signal,
+      ...(trustedHost !== undefined && { trustedHost }),
+    });
+  }
+  reach('after-download');
+
+  const made = await inspectImage(spool.path(name));
+  if (made === undefined) throw new BadImage('The upstream sent no picture');
+  const fitted = await fitImage({
+    source: spool.path(name),
+    sourceInfo: made,
+    target: spool.path(`${name}-fit`),
+    size,
+    format: outputFormat,
+  });
+  const info: ImageInfo = fitted.changed ? fitted : made;
+  await images.put(key, spool.path(fitted.changed ? `${name}-fit` : name));
+  return {
+    image: {
+      id: newId('img', clock.nowMs(), randomBytes),
+      taskId: call.taskId,
+      callId: call.id,
+      index: call.request.firstImage + place,
+      key,
+      width: info.width,
+      height: info.height,
+      format: info.format,
+      bytes: info.bytes,
+      createdAtMs: clock.nowMs(),
+    },
+    adjustment: isSameSize(made, size)
+      ? undefined
+      : {
+          parameter: 'size',
+          asked: formatSize(size),
+          used: formatSize(made),
+          reason: `The upstream made ${formatSize(made)}; the picture was cropped and resampled to the asked size.`,
+        },
+  };
+};
+
+/** The spooled picture of an answer is not there any more. */
+class OutputGone extends Error {
+  override readonly name = 'OutputGone';
+}
+
+const failureOf = (fault: unknown): CallFailure => {
+  if (fault instanceof FetchFailed || fault instanceof FetchRefused) {
+    return {
+      code: 'output_lost',
+      message: `The provider made the picture, and it could not be fetched: ${fault.message}`,
+      charged: 'yes',
+      retryable: fault instanceof FetchFailed && fault.retryable,
+    };
+  }
+  if (fault instanceof BadImage) {
+    return {
+      code: 'provider_bad_response',
+      message: 'The provider sent a file that is not a picture, or is a damaged one.',
+      charged: 'yes',
+      retryable: false,
+    };
+  }
+  if (fault instanceof OutputGone) {
+    return {
+      code: 'output_lost',
+      message: 'The picture arrived and is not on this disk any more.',
+      charged: 'yes',
+      retryable: false,
+    };
+  }
+  return {
+    code: 'storage_failed',
+    message: 'The picture was made and could not be stored; see the server log.',
+    charged: 'yes',
+    retryable: true,
+  };
+};
