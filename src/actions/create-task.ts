@@ -85,7 +85,10 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
     if (!isCreated && reference?.at === 'store') await parts.images.delete(reference.key);
   }
   parts.queue.announce({ taskId: id, lane: request.model, keyId });
-  return { task: { id, keyId, status: 'pending', request: task.request, createdAtMs, adjustments: [] }, isReplay: false };
+  return {
+    task: { id, keyId, status: 'pending', request: task.request, createdAtMs, adjustments: [] },
+    isReplay: false,
+  };
 };
 
 const replay = async (parts: CreateTaskParts, taskId: string, keyId: string): Promise<CreatedTask> => {

@@ -11,7 +11,10 @@ export interface TaskAddress {
 
 /** What the caller hears of a task that is not there, or that is somebody else's. */
 export const taskNotFound = (): LimnerError =>
-  new LimnerError('task_not_found', 'There is no such task, or it belongs to another key, or it was removed.');
+  new LimnerError(
+    'task_not_found',
+    'There is no such task, or it belongs to another key, or it was removed.',
+  );
 
 /** The caller's task as it is now; throws `task_not_found`, for a malformed id too. */
 export const getTask = async (

@@ -1,4 +1,5 @@
 import type { ModelCatalog, PublicModel } from '../providers/catalog.ts';
 
 /** Every public model, whether a provider serves it now or not. */
-export const listModels = (parts: { readonly models: ModelCatalog }): readonly PublicModel[] => parts.models.list();
+export const listModels = (parts: { readonly models: ModelCatalog }): readonly PublicModel[] =>
+  parts.models.list();

@@ -11,9 +11,13 @@ export const listTasks = async (
   if (afterTaskId !== undefined) {
     const cursor = isId('task', afterTaskId) ? await parts.tasks.get(afterTaskId, keyId) : undefined;
     if (cursor === undefined) {
-      throw new LimnerError('invalid_parameter', '`after` must be the `last_id` of an earlier page, or the id of one of your tasks.', {
-        param: 'after',
-      });
+      throw new LimnerError(
+        'invalid_parameter',
+        '`after` must be the `last_id` of an earlier page, or the id of one of your tasks.',
+        {
+          param: 'after',
+        },
+      );
     }
   }
   return parts.tasks.list(query);

@@ -5,7 +5,9 @@ export const closestName = (written: string, names: readonly string[]): string |
   // The distance takes time in proportion to the length: no name is this long.
   if (names.length === 0 || written.length > 64) return undefined;
   const nearest = closest(written.toLowerCase(), names);
-  return distance(written.toLowerCase(), nearest) <= Math.max(2, Math.floor(written.length / 3)) ? nearest : undefined;
+  return distance(written.toLowerCase(), nearest) <= Math.max(2, Math.floor(written.length / 3))
+    ? nearest
+    : undefined;
 };
 
 /** ` Did you mean …?` to end a sentence with, or nothing. */

@@ -1,7 +1,10 @@
 import { pino, stdTimeFunctions } from 'pino';
 
 /** What the parts log with: one JSON object a line. */
-export type Logger = Pick<ReturnType<typeof createLogger>, 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'isLevelEnabled'>;
+export type Logger = Pick<
+  ReturnType<typeof createLogger>,
+  'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'isLevelEnabled'
+>;
 
 /** The levels of `LIMNER_LOG_LEVEL`. */
 export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;

@@ -1,0 +1,49 @@
+import { LimnerError } from '../../../core/errors.ts';
+import { type GenerationRequest, requestLimits } from '../../../core/request.ts';
+import { parseSize } from '../../../core/size.ts';
+import { isDataUri, readDataUri } from './data-uri.ts';
+import type { GenerationBody } from './schema.ts';
+
+/** A valid body with its defaults filled in; the bytes of a `data:` reference apart, since they are stored elsewhere. */
+export const readRequest = (
+  body: GenerationBody,
+): { readonly request: GenerationRequest; readonly referenceBytes?: Uint8Array } => {
+  const isCarried = body.url !== undefined && isDataUri(body.url);
+  const referenceBytes = isCarried ? readDataUri(body.url ?? '') : undefined;
+  const request: GenerationRequest = {
+    model: body.model,
+    prompt: body.prompt,
+    n: body.n ?? 1,
+    size: parseSize(body.size ?? '1024x1024') ?? { width: 1024, height: 1024 },
+    responseFormat: body.response_format ?? 'url',
+    outputFormat: body.output_format ?? 'auto',
+    watermark: body.watermark ?? false,
+    ...(body.url !== undefined && !isCarried && { reference: { at: 'link', url: body.url } }),
+    ...(body.negative_prompt !== undefined && { negativePrompt: body.negative_prompt }),
+    ...(body.seed !== undefined && { seed: body.seed }),
+    ...(body.guidance_scale !== undefined && { guidanceScale: body.guidance_scale }),
+    ...(body.quality !== undefined && { quality: body.quality }),
+    ...(body.style !== undefined && { style: body.style }),
+    ...(body.user !== undefined && { user: body.user }),
+    ...(body.metadata !== undefined && { metadata: body.metadata }),
+    ...(body.webhook_url !== undefined && { webhookUrl: body.webhook_url }),
+  };
+  return referenceBytes === undefined ? { request } : { request, referenceBytes };
+};
+
+/** The `Idempotency-Key`, if one was sent; throws `invalid_parameter` when it is empty or too long. */
+export const readIdempotencyKey = (header: string | readonly string[] | undefined): string | undefined => {
+  if (header === undefined) return undefined;
+  if (
+    typeof header === 'string' &&
+    header.length > 0 &&
+    header.length <= requestLimits.idempotencyKeyCharacters
+  ) {
+    return header;
+  }
+  throw new LimnerError(
+    'invalid_parameter',
+    `\`Idempotency-Key\` must have 1 to ${requestLimits.idempotencyKeyCharacters} characters.`,
+    { param: 'Idempotency-Key' },
+  );
+};

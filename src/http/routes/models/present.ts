@@ -1,0 +1,53 @@
+import { allowedSizes, seedSizes } from '../../../core/model-card.ts';
+import { fromMicros } from '../../../core/money.ts';
+import { requestLimits } from '../../../core/request.ts';
+import { formatSize } from '../../../core/size.ts';
+import type { PublicModel } from '../../../providers/catalog.ts';
+import type { ModelView } from './schema.ts';
+
+/** Shows a public model by the card of the route that is tried first; which provider that is stays inside. */
+export const presentModel = ({ name, routes }: PublicModel): ModelView => {
+  const route = routes.toSorted((one, other) => one.priority - other.priority)[0];
+  const base = {
+    id: name,
+    object: 'model' as const,
+    created: 0,
+    owned_by: 'limner',
+    available: route !== undefined,
+    max_images: requestLimits.images,
+  };
+  if (route === undefined) return base;
+  const { card } = route;
+  const sizes = allowedSizes(card);
+  return {
+    ...base,
+    sizes: {
+      always: seedSizes.map(formatSize),
+      min_side: sizes.minSide,
+      max_side: sizes.maxSide,
+      max_pixels: sizes.maxPixels,
+    },
+    ...(card.maxPromptCharacters !== undefined && { max_prompt_characters: card.maxPromptCharacters }),
+    image_to_image: routes.some((each) => each.editCard !== undefined),
+    parameters: {
+      negative_prompt: card.negativePrompt,
+      seed: card.seed,
+      guidance_scale: card.guidanceScale !== undefined,
+      quality: card.qualities !== undefined,
+      style: card.styles !== undefined,
+      watermark: card.watermark,
+    },
+    ...(card.price !== undefined && {
+      price: {
+        currency: card.price.currency,
+        tiers: card.price.tiers.map((tier) => ({
+          ...(tier.upToPixels !== undefined && { up_to_pixels: tier.upToPixels }),
+          ...(tier.quality !== undefined && { quality: tier.quality }),
+          per_image: fromMicros(tier.micros),
+        })),
+      },
+    }),
+    ...(card.retiresAt !== undefined && { retires_at: card.retiresAt }),
+    ...(card.notice !== undefined && { notice: card.notice }),
+  };
+};

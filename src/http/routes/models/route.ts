@@ -1,0 +1,16 @@
+import { findModel } from '../../../actions/find-model.ts';
+import { listModels } from '../../../actions/list-models.ts';
+import type { Server } from '../../server.ts';
+import type { ServerParts } from '../../server-parts.ts';
+import { presentModel } from './present.ts';
+import { getModelSchema, listModelsSchema } from './schema.ts';
+
+/** `/v1/models`. */
+export const registerModelRoutes = (app: Server, parts: Pick<ServerParts, 'models'>): void => {
+  app.get('/v1/models', { schema: listModelsSchema }, (_request, reply) => {
+    void reply.send({ object: 'list', data: listModels(parts).map(presentModel) });
+  });
+  app.get('/v1/models/:model', { schema: getModelSchema }, (request, reply) => {
+    void reply.send(presentModel(findModel(parts.models, request.params.model)));
+  });
+};

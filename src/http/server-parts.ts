@@ -1,0 +1,34 @@
+import type { KeyStore } from '../access/keys.ts';
+import type { CancelTaskParts } from '../actions/cancel-task.ts';
+import type { CreateTaskParts } from '../actions/create-task.ts';
+import type { DeleteTaskParts } from '../actions/delete-task.ts';
+import type { WaitTaskParts } from '../actions/wait-task.ts';
+import type { Clock } from '../core/clock.ts';
+import type { ImageStore } from '../images/image-store.ts';
+import type { JobQueue } from '../jobs/job-queue.ts';
+import type { TaskEvents } from '../observe/events.ts';
+import type { Logger } from '../observe/logger.ts';
+import type { TaskStore } from '../tasks/task-store.ts';
+
+/** Everything the HTTP interface works with. */
+export interface ServerParts extends CreateTaskParts, WaitTaskParts, CancelTaskParts, DeleteTaskParts {
+  readonly tasks: Pick<TaskStore, 'insert' | 'get' | 'list' | 'cancel' | 'delete' | 'image'>;
+  readonly images: Pick<ImageStore, 'open' | 'stat' | 'delete'>;
+  readonly events: TaskEvents;
+  readonly queue: Pick<JobQueue, 'announce' | 'wake'>;
+  readonly keys: Pick<KeyStore, 'authenticate' | 'create' | 'list' | 'revoke'>;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** 32 random bytes that sign the links to stored images; the same in every process of an installation. */
+  readonly linkSecret: Uint8Array;
+  /** Where callers reach this server, without a slash at the end; otherwise the address it listens on. */
+  readonly publicUrl: string | undefined;
+  /** How long a link of the format `url` works. */
+  readonly urlTtlMs: number;
+  /** How long an ended task is kept; a link never outlives its task. */
+  readonly taskTtlMs: number;
+  /** Whether start-up is complete; while draining `draining` says no. */
+  readonly isReady: () => boolean;
+  /** Aborts when the process is about to stop: held answers and event streams end at once. */
+  readonly draining: AbortSignal;
+}

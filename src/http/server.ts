@@ -1,0 +1,125 @@
+import {
+  fastify,
+  type FastifyBaseLogger,
+  type FastifyInstance,
+  type RawReplyDefaultExpression,
+} from 'fastify';
+import type { RawRequestDefaultExpression, RawServerDefault } from 'fastify';
+import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { newId } from '../core/ids.ts';
+import { requestLimits } from '../core/request.ts';
+import { registerKeyRoutes } from './admin/keys/route.ts';
+import { requireAdmin, requireKey } from './auth.ts';
+import { answerError, answerFrameworkError, answerClientError } from './errors.ts';
+import { parseJsonBody } from './json-body.ts';
+import { createLinks } from './links.ts';
+import { publicUrlOf } from './public-url.ts';
+import { createRouteTable } from './route-table.ts';
+import { registerDocumentRoutes } from './routes/documents/route.ts';
+import { registerFileRoutes } from './routes/files/route.ts';
+import { registerGenerationRoutes } from './routes/generations/route.ts';
+import { registerHealthRoutes } from './routes/health/route.ts';
+import { registerModelRoutes } from './routes/models/route.ts';
+import type { ServerParts } from './server-parts.ts';
+import { compileValidator } from './validation.ts';
+
+/** The HTTP server with its schemas' types. */
+export type Server = FastifyInstance<
+  RawServerDefault,
+  RawRequestDefaultExpression,
+  RawReplyDefaultExpression,
+  FastifyBaseLogger,
+  TypeBoxTypeProvider
+>;
+
+/**
+ * How long a whole request may take to arrive, a 20 MB body over a slow line included. Answers may take longer:
+ * they are held for `Prefer: wait`.
+ */
+const REQUEST_TIMEOUT_MS = 120_000;
+const HEADERS_TIMEOUT_MS = 15_000;
+/** Longer than the 60 s after which common load balancers drop an idle connection, so that they are the ones to close it. */
+const KEEP_ALIVE_TIMEOUT_MS = 72_000;
+/** Longer than any id, so that a malformed one is `task_not_found` and not a wrong address. */
+const MAX_PARAM_CHARACTERS = 1_000;
+
+/** The server with every route, ready for `listen` or `inject`. */
+export const createServer = async (parts: ServerParts): Promise<Server> => {
+  const { clock, logger, draining } = parts;
+  const app: Server = fastify({
+    // Fastify's own logger makes a child for each request; this one is called where there is something to tell.
+    logger: false,
+    bodyLimit: requestLimits.bodyBytes,
+    requestTimeout: REQUEST_TIMEOUT_MS,
+    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
+    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
+    // Its answer would be in Fastify's shape; `connection: close` and `shutting_down` say it in ours.
+    return503OnClosing: false,
+    forceCloseConnections: 'idle',
+    genReqId: () => newId('req', clock.nowMs(), parts.randomBytes),
+    frameworkErrors: (error, request, reply) => answerFrameworkError(error, request, reply),
+    clientErrorHandler: answerClientError,
+  }).withTypeProvider<TypeBoxTypeProvider>();
+
+  app.setValidatorCompiler(compileValidator);
+  app.setSerializerCompiler(() => JSON.stringify);
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJsonBody);
+  app.setErrorHandler((error, request, reply) => answerError(logger, error, request, reply));
+
+  const routes = createRouteTable();
+  app.addHook('onRoute', (route) => routes.add(route.url, route.method));
+  app.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+    if (draining.aborted) reply.header('connection', 'close');
+    if (request.is404) routes.answerMissing(request, reply, done);
+    else done();
+  });
+  app.setNotFoundHandler(() => undefined);
+  if (logger.isLevelEnabled('debug')) {
+    app.addHook('onResponse', (request, reply, done) => {
+      const { method, url, id } = request;
+      // The query of a file link holds its signature.
+      logger.debug(
+        {
+          requestId: id,
+          method,
+          path: url.split('?', 1)[0],
+          status: reply.statusCode,
+          ms: reply.elapsedTime,
+        },
+        'answered a request',
+      );
+      done();
+    });
+  }
+
+  registerRoutes(app, parts);
+  await app.ready();
+  return app;
+};
+
+/** Adds every route; nothing of `parts` is called before a request comes. */
+export const registerRoutes = (app: Server, parts: ServerParts): void => {
+  const links = createLinks({ secret: parts.linkSecret, origin: publicUrlOf(app.server, parts.publicUrl) });
+  app.decorateRequest('caller');
+  app.register((scope: Server, _options, done) => {
+    scope.addHook('onRequest', requireKey(parts.keys));
+    registerGenerationRoutes(scope, parts, links);
+    registerModelRoutes(scope, parts);
+    done();
+  });
+  app.register((scope: Server, _options, done) => {
+    scope.addHook('onRequest', requireKey(parts.keys));
+    scope.addHook('onRequest', requireAdmin);
+    registerKeyRoutes(scope, parts);
+    done();
+  });
+  app.register((scope: Server, _options, done) => {
+    registerFileRoutes(scope, parts, links);
+    registerHealthRoutes(scope, parts);
+    registerDocumentRoutes(scope);
+    done();
+  });
+};
