@@ -1,16 +1,18 @@
 import { describe, expect, it } from 'vitest';
 import type { CallFailure } from '../../core/failure.ts';
+import { Secret } from '../../core/secret.ts';
 import { toFailure } from './errors.ts';
 
 const requestId = '021779000000000c2dd50d1a2b3c4d5e6f708192a3b4c5d6e7f80';
 const nowMs = Date.UTC(2026, 10, 22);
+const settings = { api_key: new Secret('short-key') };
 
 const failureOf = (
   status: number,
   code: string,
   message = 'The request failed.',
   headers: Record<string, string> = {},
-): CallFailure => toFailure({ code, message }, { status, headers, json: undefined }, nowMs);
+): CallFailure => toFailure({ code, message }, { status, headers, json: undefined }, { nowMs, settings });
 
 type Flag = 'retryable' | 'once' | 'account';
 
@@ -124,10 +126,10 @@ describe('an error of Ark', () => {
     const failure = failureOf(
       400,
       'InvalidParameter',
-      `The parameter \`size\` of 2100123456 ${key} is not valid.\n Request id: ${requestId}`,
+      `The parameter \`size\` of 2100123456 ${key} short-key is not valid.\n Request id: ${requestId}`,
     );
-    expect(failure.message).toContain('The parameter `size` of … … is not valid.');
-    expect(failure.message).not.toMatch(/2100123456|0aa00b1c|c2dd50d1/);
+    expect(failure.message).toContain('The parameter `size` of … … … is not valid.');
+    expect(failure.message).not.toMatch(/2100123456|0aa00b1c|c2dd50d1|short-key/);
     const notOpen = 'Your account 2100123456 has not activated the model m.';
     expect(failureOf(404, 'ModelNotOpen', notOpen).message).not.toContain('2100123456');
   });

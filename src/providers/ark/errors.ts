@@ -3,8 +3,13 @@
  * to be empty (sheet section 9). Nothing that Ark refuses is charged (section 10).
  */
 import type { CallFailure } from '../../core/failure.ts';
+import type { Secret } from '../../core/secret.ts';
 import { readRetryAfter } from '../retry-after.ts';
-import type { UpstreamAnswer } from '../provider.ts';
+import type { AdapterContext, UpstreamAnswer } from '../provider.ts';
+import type { ArkSettings } from './settings.ts';
+
+/** What reading an answer takes beside the answer. */
+export type Circumstances = Pick<AdapterContext<ArkSettings>, 'nowMs' | 'settings'>;
 
 /** An error as Ark words it. */
 export interface ArkError {
@@ -189,19 +194,24 @@ const meaningOf = (status: number, { code, message }: ArkError): Meaning => {
 
 const requestIdInText = /\s*\brequest id\s*:\s*([\w-]+)\.?/i;
 
-/** Ark's own words without its request id, account numbers and anything that looks like a key, cut to a line. */
-const quote = (message: string): string =>
+/** Ark's own words without request id, account numbers, our key and what looks like another, cut to a line. */
+const quote = (message: string, apiKey: Secret): string =>
   message
     .replace(requestIdInText, '')
+    .replaceAll(apiKey.reveal(), '…')
     .replaceAll(/[\w-]{36,}|%!\w+\([^)]*\)|\d{9,}/g, '…')
     .replaceAll(/\s+/g, ' ')
     .trim()
     .slice(0, 240);
 
 /** The failure that an error of Ark is; `answer` is the one that carried it. */
-export const toFailure = (error: ArkError, answer: UpstreamAnswer, nowMs: number): CallFailure => {
+export const toFailure = (
+  error: ArkError,
+  answer: UpstreamAnswer,
+  { nowMs, settings }: Circumstances,
+): CallFailure => {
   const { message, quoted, ...meaning } = meaningOf(answer.status, error);
-  const words = quoted ? quote(error.message) : '';
+  const words = quoted ? quote(error.message, settings.api_key) : '';
   const requestId = answer.headers['x-request-id'] ?? requestIdInText.exec(error.message)?.[1];
   const retryAfterMs = readRetryAfter(answer.headers, nowMs) ?? meaning.retryAfterMs;
   return {

@@ -2,19 +2,14 @@
  * Volcengine Ark and BytePlus ModelArk: Seedream and SeedEdit over one synchronous endpoint. It keeps no call ids,
  * so a call whose answer was lost may have been paid for and cannot be looked up.
  */
-import Type from 'typebox';
-import type { Static } from 'typebox';
-import { secretText } from '../../core/settings.ts';
 import type { Adapter } from '../provider.ts';
 import { cardOf, cards } from './models.ts';
 import { toBody } from './request.ts';
 import { readAnswer } from './response.ts';
+import { settingsSchema } from './settings.ts';
+import type { ArkSettings } from './settings.ts';
 
-const settingsSchema = Type.Object({
-  api_key: secretText('API key of the Ark console; it belongs to one platform, region and plan'),
-});
-
-export type ArkSettings = Static<typeof settingsSchema>;
+export type { ArkSettings };
 
 /** The adapter for Ark; `base_url` chooses between China (the default), BytePlus and the plans. */
 export const ark: Adapter<ArkSettings> = {
@@ -36,6 +31,6 @@ export const ark: Adapter<ArkSettings> = {
       },
       body: JSON.stringify(body),
     });
-    return readAnswer(answer, context.nowMs);
+    return readAnswer(answer, context);
   },
 };

@@ -1,10 +1,11 @@
 import { describe, expect, it } from 'vitest';
+import { Secret } from '../../core/secret.ts';
 import { AnswerLost, ProviderError } from '../provider.ts';
 import type { UpstreamAnswer } from '../provider.ts';
 import { readAnswer } from './response.ts';
 
 const read = (status: number, json: unknown, headers: UpstreamAnswer['headers'] = {}) =>
-  readAnswer({ status, headers, json }, 0);
+  readAnswer({ status, headers, json }, { nowMs: 0, settings: { api_key: new Secret('a-key') } });
 
 const thrownBy = (status: number, json: unknown): unknown => {
   try {

@@ -2,30 +2,30 @@ import type { Output } from '../../core/call.ts';
 import { AnswerLost, isInlinePicture, ProviderError } from '../provider.ts';
 import type { Produced, UpstreamAnswer } from '../provider.ts';
 import { toFailure } from './errors.ts';
-import type { ArkError } from './errors.ts';
+import type { ArkError, Circumstances } from './errors.ts';
 
 /**
  * The pictures of an answer (sheet section 6). An error in Ark's own words, also one inside a 200, is thrown as
  * `ProviderError`: nothing was charged. Anything else without a picture is thrown as `AnswerLost`, because a
  * gateway on the way may have said it after Ark had drawn and charged.
  */
-export const readAnswer = (answer: UpstreamAnswer, nowMs: number): Produced => {
+export const readAnswer = (answer: UpstreamAnswer, circumstances: Circumstances): Produced => {
   const { status } = answer;
   // A gateway's own complaints, whatever body they carry.
   if (status === 502 || status === 504) throw lost(answer);
   const body = asRecord(answer.json);
   const refusal = errorIn(body);
   if (status !== 200) {
-    if (refusal) throw new ProviderError(toFailure(refusal, answer, nowMs));
-    if (status === 404 && body === undefined) throw wrongAddress(answer, nowMs);
+    if (refusal) throw new ProviderError(toFailure(refusal, answer, circumstances));
+    if (status === 404 && body === undefined) throw wrongAddress(answer, circumstances);
     throw lost(answer);
   }
   const items = Array.isArray(body?.['data']) ? body['data'].map(asRecord) : [];
   const outputs = items.flatMap((item) => outputIn(item) ?? []);
   if (outputs.length > 0) return { state: 'produced', outputs };
   const reason = refusal ?? items.map(errorIn).find((error) => error !== undefined);
-  if (reason) throw new ProviderError(toFailure(reason, answer, nowMs));
-  if (asRecord(body?.['usage'])?.['generated_images'] === 0) throw nothingDrawn(answer, nowMs);
+  if (reason) throw new ProviderError(toFailure(reason, answer, circumstances));
+  if (asRecord(body?.['usage'])?.['generated_images'] === 0) throw nothingDrawn(answer, circumstances);
   throw lost(answer);
 };
 
@@ -55,16 +55,16 @@ const lost = ({ status }: UpstreamAnswer): AnswerLost =>
   new AnswerLost(`Ark answered ${status} without a body that it is known to send`, { status });
 
 /** Ark counts what it charges: with a count of zero an answer without pictures was free. */
-const nothingDrawn = (answer: UpstreamAnswer, nowMs: number): ProviderError =>
+const nothingDrawn = (answer: UpstreamAnswer, circumstances: Circumstances): ProviderError =>
   new ProviderError({
-    ...toFailure({ code: '', message: '' }, answer, nowMs),
+    ...toFailure({ code: '', message: '' }, answer, circumstances),
     code: 'provider_bad_response',
     message: 'The provider answered without a picture and without a reason.',
   });
 
 /** A 404 without an error of Ark is how it answers a path that it does not have (sheet section 9.1). */
-const wrongAddress = (answer: UpstreamAnswer, nowMs: number): ProviderError =>
+const wrongAddress = (answer: UpstreamAnswer, circumstances: Circumstances): ProviderError =>
   new ProviderError({
-    ...toFailure({ code: '', message: '' }, answer, nowMs),
+    ...toFailure({ code: '', message: '' }, answer, circumstances),
     message: 'The provider has no image generation at the configured `base_url`.',
   });
