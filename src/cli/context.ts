@@ -1,0 +1,50 @@
+import type { KeyStore } from '../access/keys.ts';
+import type { AdapterDescription, Config } from '../config/config.ts';
+import type { Environment } from '../config/environment.ts';
+
+/** Where a command writes to. */
+export interface Terminal {
+  write(text: string): unknown;
+  readonly isTTY?: boolean;
+  readonly columns?: number;
+}
+
+/** Limner inside this process, without a port that others reach. */
+export interface EmbeddedApp {
+  /** Answers as the server would; the host of the address does not matter. */
+  fetch(request: Request): Promise<Response>;
+  /** The secret of a key that may do everything. */
+  readonly apiKey: string;
+  close(): Promise<void>;
+}
+
+/** Keys of a data folder, also while a server works on it. */
+export interface OpenKeys {
+  readonly keys: Pick<KeyStore, 'create' | 'list' | 'revoke'>;
+  close(): Promise<void>;
+}
+
+/** The parts of the program above the command line, loaded when a command needs them. */
+export interface Program {
+  adapters(): Promise<readonly AdapterDescription[]>;
+  /** Serves until the signal aborts, and drains. Throws `DataFolderHeld` when another process works on the folder. */
+  serve(config: Config, stop: AbortSignal): Promise<void>;
+  /** Throws `DataFolderHeld` when another process works on the folder. */
+  embed(config: Config): Promise<EmbeddedApp>;
+  openKeys(config: Config): Promise<OpenKeys>;
+  /** Tells whether an error says that another process works on the data folder. */
+  isFolderHeld(error: unknown): boolean;
+}
+
+/** Everything outside that a command touches. */
+export interface CliContext {
+  readonly env: Environment;
+  readonly cwd: string;
+  readonly version: string;
+  readonly stdout: Terminal;
+  readonly stderr: Terminal;
+  /** Aborts at Ctrl-C or SIGTERM. */
+  readonly interrupted: AbortSignal;
+  readonly program: Program;
+  readonly fetch: typeof globalThis.fetch;
+}
