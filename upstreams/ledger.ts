@@ -2,6 +2,8 @@
 export type Charge = {
   /** The vendor's own id of it: a request id or a task id. */
   readonly id: string;
+  /** The id that the caller gave the call, where it gave one. */
+  readonly callerId?: string;
   /** Unix milliseconds. */
   readonly at: number;
   /** The upstream model that ran. */

@@ -1,9 +1,9 @@
 import { fileURLToPath } from 'node:url';
 import { crc32 } from 'node:zlib';
 import sharp from 'sharp';
-import type { OverlayOptions } from 'sharp';
+import type { OverlayOptions, Sharp } from 'sharp';
 
-export type PictureFormat = 'jpeg' | 'png';
+export type PictureFormat = 'jpeg' | 'png' | 'webp';
 
 /** What to draw. Equal specifications give the same bytes. */
 export type PictureSpec = {
@@ -97,13 +97,22 @@ async function draw(spec: PictureSpec, corners: readonly number[]): Promise<Pict
   if (spec.mark !== undefined) image = image.composite([await markFor(spec.mark, width, height)]);
   // The mark brings an alpha channel along.
   if (!alpha) image = image.removeAlpha();
-  const bytes = await (
-    spec.format === 'png' ? image.png({ compressionLevel: 2 }) : image.jpeg({ quality: 85 })
-  ).toBuffer();
+  const bytes = await encoded(image, spec.format).toBuffer();
   return new Picture(
     spec,
     spec.paddedBytes === undefined ? bytes : padded(bytes, spec.format, spec.paddedBytes),
   );
+}
+
+function encoded(image: Sharp, format: PictureFormat): Sharp {
+  switch (format) {
+    case 'png':
+      return image.png({ compressionLevel: 2 });
+    case 'webp':
+      return image.webp({ quality: 85, effort: 0 });
+    case 'jpeg':
+      return image.jpeg({ quality: 85 });
+  }
 }
 
 function withAlpha(corners: readonly number[]): number[] {
@@ -139,8 +148,24 @@ async function markFor(text: string, width: number, height: number): Promise<Ove
 function padded(bytes: Buffer, format: PictureFormat, wanted: number): Buffer {
   const missing = wanted - bytes.length;
   if (missing < 16) return bytes;
-  if (format === 'png') return paddedPng(bytes, missing);
-  return paddedJpeg(bytes, missing);
+  switch (format) {
+    case 'png':
+      return paddedPng(bytes, missing);
+    case 'webp':
+      return paddedWebp(bytes, missing);
+    case 'jpeg':
+      return paddedJpeg(bytes, missing);
+  }
+}
+
+/** One unknown chunk at the end of the RIFF container, which readers skip (RFC 9649, section 2.7). */
+function paddedWebp(bytes: Buffer, missing: number): Buffer {
+  const chunk = Buffer.alloc(missing & ~1, ' ');
+  chunk.write('paDd', 0, 'latin1');
+  chunk.writeUInt32LE(chunk.length - 8, 4);
+  const whole = Buffer.concat([bytes, chunk]);
+  whole.writeUInt32LE(whole.length - 8, 4);
+  return whole;
 }
 
 /** Comment segments (ITU-T T.81, B.2.4.5) right after the JFIF header. */

@@ -15,11 +15,29 @@ export class TokenBucket {
   /** Takes `units`, or nothing at all and answers false. */
   take(units: number): boolean {
     if (this.#perMinute === Infinity) return true;
-    const now = this.#now();
-    this.#tokens = Math.min(this.#perMinute, this.#tokens + ((now - this.#at) / 60_000) * this.#perMinute);
-    this.#at = now;
+    this.#refill();
     if (this.#tokens < units) return false;
     this.#tokens -= units;
     return true;
+  }
+
+  /** Whole units that may be taken now. */
+  get remaining(): number {
+    this.#refill();
+    return Math.floor(this.#tokens);
+  }
+
+  /** How long until `units` may be taken, milliseconds; without an argument, until the bucket is full again. */
+  waitMs(units = this.#perMinute): number {
+    if (this.#perMinute === Infinity) return 0;
+    this.#refill();
+    return Math.max(0, Math.ceil(((units - this.#tokens) / this.#perMinute) * 60_000));
+  }
+
+  #refill(): void {
+    if (this.#perMinute === Infinity) return;
+    const now = this.#now();
+    this.#tokens = Math.min(this.#perMinute, this.#tokens + ((now - this.#at) / 60_000) * this.#perMinute);
+    this.#at = now;
   }
 }
