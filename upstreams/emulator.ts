@@ -43,6 +43,8 @@ export type Route = {
   readonly method?: string;
   /** A whole path, or a pattern of one. */
   readonly path: string | RegExp;
+  /** Query parameters that must have these values. */
+  readonly query?: Readonly<Record<string, string>>;
   readonly handle: (exchange: Exchange) => Reply | Promise<Reply>;
 };
 
@@ -103,14 +105,10 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     if (path === '/__emulator' || path.startsWith('/__emulator/')) return control(method, path, body);
 
     requests.record(now(), method, target, request.headers, body);
-    const route = options.routes.find(
-      (candidate) =>
-        (candidate.method === undefined || candidate.method === method) &&
-        (typeof candidate.path === 'string' ? candidate.path === path : candidate.path.test(path)),
-    );
+    const query = new URLSearchParams(cut < 0 ? '' : target.slice(cut + 1));
+    const route = options.routes.find((candidate) => isFor(candidate, method, path, query));
     if (route === undefined) return options.notFound?.() ?? emptyReply(404);
     const fault = faults.take(route.operation);
-    const query = new URLSearchParams(cut < 0 ? '' : target.slice(cut + 1));
     const exchange = { method, target, path, query, headers: request.headers, body, fault, sleep };
     return disturbed(fault, sleep, async () => route.handle(exchange));
   }
@@ -188,6 +186,14 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     close,
     [Symbol.asyncDispose]: close,
   };
+}
+
+function isFor(route: Route, method: string, path: string, query: URLSearchParams): boolean {
+  return (
+    (route.method === undefined || route.method === method) &&
+    (typeof route.path === 'string' ? route.path === path : route.path.test(path)) &&
+    Object.entries(route.query ?? {}).every(([name, value]) => query.get(name) === value)
+  );
 }
 
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {

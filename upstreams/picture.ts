@@ -5,6 +5,15 @@ import type { OverlayOptions, Sharp } from 'sharp';
 
 export type PictureFormat = 'jpeg' | 'png' | 'webp';
 
+/** Text over a picture. */
+export type Mark = {
+  readonly text: string;
+  /** Default bottom right. */
+  readonly corner?: 'bottom right' | 'bottom left' | 'top left' | 'top right';
+  /** From 0 to 1; default 1. */
+  readonly opacity?: number;
+};
+
 /** What to draw. Equal specifications give the same bytes. */
 export type PictureSpec = {
   readonly width: number;
@@ -12,8 +21,8 @@ export type PictureSpec = {
   readonly format: PictureFormat;
   /** Any integer; it chooses the colours. */
   readonly tint: number;
-  /** Text at the bottom right. */
-  readonly mark?: string;
+  /** A visible mark, drawn over the picture. */
+  readonly mark?: Mark;
   readonly transparent?: boolean;
   /** Pads the file, which stays valid, to this size. A file that is larger already stays as it is. */
   readonly paddedBytes?: number;
@@ -67,7 +76,7 @@ export function createPainter(capacity = 64): Painter {
       spec.height,
       spec.format,
       tint,
-      spec.mark,
+      JSON.stringify(spec.mark),
       spec.transparent,
       spec.paddedBytes,
     ].join();
@@ -119,12 +128,14 @@ function withAlpha(corners: readonly number[]): number[] {
   return [0, 3, 6, 9].flatMap((at, corner) => [...corners.slice(at, at + 3), corner === 0 ? 0 : 255]);
 }
 
-async function markFor(text: string, width: number, height: number): Promise<OverlayOptions> {
+async function markFor(mark: Mark, width: number, height: number): Promise<OverlayOptions> {
   // The vendors' marks are about a thirtieth of the shorter side high.
   const textHeight = Math.max(10, Math.round(Math.min(width, height) / 28));
+  // Pango counts opacity from 1 to 65535.
+  const opacity = Math.max(1, Math.round((mark.opacity ?? 1) * 65_535));
   const { data, info } = await sharp({
     text: {
-      text: `<span foreground="white">${text}</span>`,
+      text: `<span foreground="white" alpha="${opacity}">${escaped(mark.text)}</span>`,
       font: 'Noto Sans Hans Medium',
       // A font of our own: the mark must not depend on what the machine has installed.
       fontfile: fileURLToPath(
@@ -138,11 +149,19 @@ async function markFor(text: string, width: number, height: number): Promise<Ove
     .png()
     .toBuffer({ resolveWithObject: true });
   const margin = Math.round(textHeight / 2);
+  const corner = mark.corner ?? 'bottom right';
+  const right = Math.max(0, width - info.width - margin);
+  const bottom = Math.max(0, height - info.height - margin);
   return {
     input: data,
-    left: Math.max(0, width - info.width - margin),
-    top: Math.max(0, height - info.height - margin),
+    left: corner.endsWith('right') ? right : Math.min(margin, right),
+    top: corner.startsWith('bottom') ? bottom : Math.min(margin, bottom),
   };
+}
+
+/** Text inside Pango's markup. */
+function escaped(text: string): string {
+  return text.replaceAll('&', '&amp;').replaceAll('<', '&lt;').replaceAll('>', '&gt;');
 }
 
 function padded(bytes: Buffer, format: PictureFormat, wanted: number): Buffer {

@@ -1,14 +1,16 @@
-/** Admits `perMinute` units a minute, all of them at once if nobody came before. */
+/** Admits `perMinute` units a minute; `burst` of them at once if nobody came before, by default all. */
 export class TokenBucket {
   readonly #perMinute: number;
+  readonly #burst: number;
   readonly #now: () => number;
   #tokens: number;
   #at: number;
 
-  constructor(perMinute: number, now: () => number) {
+  constructor(perMinute: number, now: () => number, burst: number = perMinute) {
     this.#perMinute = perMinute;
+    this.#burst = burst;
     this.#now = now;
-    this.#tokens = perMinute;
+    this.#tokens = burst;
     this.#at = now();
   }
 
@@ -37,7 +39,7 @@ export class TokenBucket {
   #refill(): void {
     if (this.#perMinute === Infinity) return;
     const now = this.#now();
-    this.#tokens = Math.min(this.#perMinute, this.#tokens + ((now - this.#at) / 60_000) * this.#perMinute);
+    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 60_000) * this.#perMinute);
     this.#at = now;
   }
 }

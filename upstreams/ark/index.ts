@@ -3,6 +3,8 @@ import { startEmulator } from '../emulator.ts';
 import type { Emulator, Exchange } from '../emulator.ts';
 import { disturbed, TRANSPORT_FAULTS } from '../faults.ts';
 import { createInspector } from '../inspect-picture.ts';
+import { drawLatency } from '../latency.ts';
+import type { Latency } from '../latency.ts';
 import { Ledger } from '../ledger.ts';
 import { createPainter } from '../picture.ts';
 import { jsonReply } from '../reply.ts';
@@ -63,7 +65,7 @@ export type ArkEmulatorOptions = {
   /** How long a result link works; default 24 h. */
   readonly ttlMs?: number;
   /** How long a picture takes, or a range to draw from; default 0. */
-  readonly latencyMs?: number | readonly [min: number, max: number];
+  readonly latencyMs?: Latency;
   /** Images per minute of the account and each model; default 500. */
   readonly imagesPerMinute?: number;
   /** Calls at a time, more are 429 `InflightBatchsizeExceeded`; default no limit. */
@@ -304,12 +306,6 @@ function catalogueEntry(model: ArkModel, account: ArkAccount): object {
       : model.status;
   const shown = status === undefined ? {} : { status };
   return { id: model.id, object: 'model', name, version, domain: 'ImageGeneration', ...shown };
-}
-
-function drawLatency(latency: number | readonly [number, number]): number {
-  if (typeof latency === 'number') return latency;
-  const [min, max] = latency;
-  return min + Math.random() * (max - min);
 }
 
 /** The object store's own way of refusing. */

@@ -87,7 +87,7 @@ async function makeItem(index: number, accepted: Accepted, workshop: Workshop): 
     height,
     format,
     tint: tintOf(accepted) + index,
-    ...(parameters.watermark && { mark: model.platform === 'china' ? 'AI生成' : 'AI generated' }),
+    ...(parameters.watermark && { mark: { text: model.platform === 'china' ? 'AI生成' : 'AI generated' } }),
     ...(parameters.transparent && { transparent: true }),
     ...(workshop.paddedBytes !== undefined && { paddedBytes: workshop.paddedBytes }),
   });

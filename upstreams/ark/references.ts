@@ -1,3 +1,4 @@
+import { decodeBase64 } from '../base64.ts';
 import type { ReceivedPicture } from '../inspect-picture.ts';
 import { invalidParameter, refusalNamed } from './errors.ts';
 import type { ReferenceRule } from './models.ts';
@@ -98,14 +99,6 @@ function check(picture: ReceivedPicture, rule: ReferenceRule): void {
       `expected a ratio within [1/${rule.ratio}, ${rule.ratio}], but received a ${seen}.`,
     );
   }
-}
-
-/** Strict, unlike Node's own decoder, which skips what it does not know. */
-function decodeBase64(text: string): Buffer | undefined {
-  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
-  const bytes = Buffer.from(text, 'base64');
-  const isWhole = text.length % 4 === 0 && bytes.length === (text.length / 4) * 3 - padding;
-  return isWhole && !text.includes('-') && !text.includes('_') ? bytes : undefined;
 }
 
 function refuse(): never {
