@@ -1,0 +1,349 @@
+/**
+ * The one way to addresses that come from outside: reference pictures, upstream result links, webhooks. Only
+ * public unicast addresses are ever connected to, and the address that was checked is the one that is used.
+ */
+import { lookup as systemLookup } from 'node:dns/promises';
+import { isIP, type LookupFunction } from 'node:net';
+import { Agent, request, type Dispatcher } from 'undici';
+import { isInNet, isPublicAddress, parseNet, type Net } from './public-address.ts';
+
+/** Resolves a host name to all of its addresses. */
+export type Lookup = (
+  hostname: string,
+) => Promise<readonly { readonly address: string; readonly family: number }[]>;
+
+/** Takes the bytes of a download; a promise asks to wait. The caller finishes it, or discards it on an error. */
+export interface ChunkWriter {
+  write(chunk: Uint8Array): Promise<void> | void;
+}
+
+/** What to fetch besides the address. */
+export interface FetchOrder {
+  /** `host[:port]` of the provider's base URL, which is trusted although it may be private. */
+  readonly trustedHost?: string | undefined;
+  readonly maxBytes: number;
+  /** For the whole of it, redirects and body included; 30 seconds unless told. */
+  readonly timeoutMs?: number;
+  readonly sink: ChunkWriter;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What was fetched. */
+export interface Fetched {
+  readonly bytes: number;
+  /** As the server wrote it; says nothing reliable about the content. */
+  readonly contentType: string | undefined;
+}
+
+/** What to post, and how long that may take. */
+export interface PostOrder {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+  /** For the whole of it; 30 seconds unless told. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** How a post was answered. */
+export interface PostAnswer {
+  readonly status: number;
+  readonly retryAfter: string | undefined;
+}
+
+/** Reaches addresses that come from outside. Throws `FetchRefused` and `FetchFailed`. */
+export interface GuardedFetcher {
+  /** Downloads into the sink, over three redirects at most; an answer other than 200 is a `FetchFailed`. */
+  fetchToSink(url: string, order: FetchOrder): Promise<Fetched>;
+  /** Posts once, follows no redirect and throws the answer's body away. */
+  post(url: string, order: PostOrder): Promise<PostAnswer>;
+  close(): Promise<void>;
+}
+
+/** The guard does not let us there; trying again is of no use. Its message names the host and nothing behind it. */
+export class FetchRefused extends Error {
+  override readonly name = 'FetchRefused';
+}
+
+/** Why a fetch failed. */
+export type FetchFault = 'status' | 'too-large' | 'timeout' | 'network' | 'redirects';
+
+/** The address was allowed, and the content did not come. Its message names the host and nothing behind it. */
+export class FetchFailed extends Error {
+  override readonly name = 'FetchFailed';
+  readonly fault: FetchFault;
+  /** The HTTP status when that is the fault. */
+  readonly status: number | undefined;
+  /** Whether the same fetch may succeed later. */
+  readonly retryable: boolean;
+
+  constructor(
+    fault: FetchFault,
+    message: string,
+    options: { readonly retryable: boolean; readonly status?: number; readonly cause?: unknown },
+  ) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.fault = fault;
+    this.status = options.status;
+    this.retryable = options.retryable;
+  }
+}
+
+const defaultTimeoutMs = 30_000;
+const maxRedirects = 3;
+const connectTimeoutMs = 10_000;
+const redirectStatuses = new Set([301, 302, 303, 307, 308]);
+const retryableStatuses = new Set([408, 425, 429, 500, 502, 503, 504]);
+
+/**
+ * The guarded fetcher. `allow` holds what may be reached although it is private: `host`, `host:port` or a CIDR.
+ * Throws a `TypeError` for an entry that is none of these.
+ */
+export const createGuardedFetcher = ({
+  allow = [],
+  lookup = (hostname) => systemLookup(hostname, { all: true }),
+}: {
+  readonly allow?: readonly string[];
+  readonly lookup?: Lookup;
+} = {}): GuardedFetcher => {
+  const allowedNets: readonly Net[] = allow.filter((entry) => entry.includes('/')).map(netOf);
+  const allowedHosts = new Set(allow.filter((entry) => !entry.includes('/')).map(hostOf));
+
+  const isAllowedAddress = (address: string): boolean =>
+    isPublicAddress(address) || allowedNets.some((net) => isInNet(address, net));
+
+  const resolve: Lookup = async (hostname) => {
+    const addresses = await lookup(hostname);
+    // One bad address among good ones is an attack or a mistake; neither is to be picked from.
+    if (addresses.length === 0 || !addresses.every(({ address }) => isAllowedAddress(address))) {
+      throw new FetchRefused(`${hostname} does not lead to a public address`);
+    }
+    return addresses;
+  };
+
+  // Checking where the connection is made leaves no moment for the name to change its address.
+  const checked = agentWith(resolve);
+  // Apart from the other, so that a connection made on trust never serves an address that is not trusted.
+  const trusting = agentWith(lookup);
+
+  /** What may connect to this address; throws `FetchRefused`. */
+  const dispatcherFor = (url: URL, trustedHost: string | undefined): Dispatcher => {
+    if (url.protocol !== 'http:' && url.protocol !== 'https:') {
+      throw new FetchRefused('Only http and https addresses are fetched');
+    }
+    if (url.username !== '' || url.password !== '') {
+      throw new FetchRefused(`The address at ${url.host} holds a user name or password`);
+    }
+    const names = namesOf(url);
+    const isTrusted =
+      trustedHost !== undefined && (url.host === trustedHost || names.withPort === trustedHost);
+    if (isTrusted || allowedHosts.has(names.host) || allowedHosts.has(names.withPort)) return trusting;
+    // An address is not looked up, so it is checked here.
+    if (isIP(names.bare) !== 0 && !isAllowedAddress(names.bare)) {
+      throw new FetchRefused(`${url.host} is no public address`);
+    }
+    return checked;
+  };
+
+  const fetchToSink = async (
+    address: string,
+    { trustedHost, maxBytes, sink }: FetchOrder,
+    signal: AbortSignal,
+  ): Promise<Fetched> => {
+    let url = parse(address);
+    for (let redirects = 0; redirects <= maxRedirects; redirects += 1) {
+      const { statusCode, headers, body } = await request(url, {
+        dispatcher: dispatcherFor(url, trustedHost?.toLowerCase()),
+        headers: { accept: 'image/*, */*;q=0.5', 'accept-encoding': 'identity', 'user-agent': 'limner' },
+        signal,
+      });
+      // A body that is dropped ends in an error that nobody waits for.
+      body.on('error', () => {});
+      const location = redirectStatuses.has(statusCode) ? headers['location'] : undefined;
+      if (typeof location === 'string') {
+        body.destroy();
+        url = parse(location, url);
+        continue;
+      }
+      if (statusCode !== 200) {
+        body.destroy();
+        throw failedStatus(url, statusCode);
+      }
+      const bytes = await drain(body, Number(headers['content-length'] ?? 0), {
+        url,
+        maxBytes,
+        sink,
+        signal,
+      });
+      const contentType = headers['content-type'];
+      return { bytes, contentType: typeof contentType === 'string' ? contentType : undefined };
+    }
+    throw new FetchFailed('redirects', `${url.host} redirects more than ${maxRedirects} times`, {
+      retryable: false,
+    });
+  };
+
+  const post = async (
+    address: string,
+    { headers, body }: PostOrder,
+    signal: AbortSignal,
+  ): Promise<PostAnswer> => {
+    const url = parse(address);
+    const answer = await request(url, {
+      dispatcher: dispatcherFor(url, undefined),
+      method: 'POST',
+      headers: { ...headers, 'user-agent': 'limner' },
+      body,
+      signal,
+    });
+    answer.body.on('error', () => {});
+    await answer.body.dump({ limit: 64 * 1024 });
+    const retryAfter = answer.headers['retry-after'];
+    return { status: answer.statusCode, retryAfter: typeof retryAfter === 'string' ? retryAfter : undefined };
+  };
+
+  return {
+    fetchToSink: (url, order) => withinTime(url, order, (signal) => fetchToSink(url, order, signal)),
+    post: (url, order) => withinTime(url, order, (signal) => post(url, order, signal)),
+    close: async () => {
+      await Promise.all([checked.destroy(), trusting.destroy()]);
+    },
+  };
+};
+
+/** An agent that connects to the very addresses that this lookup gives. */
+const agentWith = (lookup: Lookup): Agent => {
+  const connectLookup: LookupFunction = (hostname, { all }, callback) => {
+    lookup(hostname).then(
+      (addresses) => {
+        const [first] = addresses;
+        if (all === true || first === undefined) callback(null, [...addresses]);
+        else callback(null, first.address, first.family);
+      },
+      (error: unknown) => callback(error as NodeJS.ErrnoException, []),
+    );
+  };
+  return new Agent({
+    // One connection serves one fetch at a time, and idles for less long than servers let it.
+    allowH2: false,
+    keepAliveTimeout: 4_000,
+    // The limit on the whole time covers these.
+    headersTimeout: 0,
+    bodyTimeout: 0,
+    connect: { timeout: connectTimeoutMs, lookup: connectLookup },
+  });
+};
+
+/** Runs work under a time limit, and words what goes wrong in it. The caller's own abort passes as it is. */
+const withinTime = async <T>(
+  address: string,
+  {
+    timeoutMs = defaultTimeoutMs,
+    signal: given,
+  }: { readonly timeoutMs?: number; readonly signal?: AbortSignal | undefined },
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> => {
+  const limit = AbortSignal.timeout(timeoutMs);
+  const signal = given === undefined ? limit : AbortSignal.any([given, limit]);
+  const { promise: aborted, reject } = Promise.withResolvers<never>();
+  const onAbort = (): void => reject(signal.reason);
+  signal.addEventListener('abort', onAbort, { once: true });
+  try {
+    signal.throwIfAborted();
+    // A name that takes long to resolve does not hear of the signal, so the waiting ends by itself.
+    return await Promise.race([work(signal), aborted]);
+  } catch (error) {
+    if (error instanceof FetchRefused || error instanceof FetchFailed) throw error;
+    if (error instanceof SinkFault) throw error.cause;
+    given?.throwIfAborted();
+    const host = parse(address).host;
+    if (limit.aborted) {
+      throw new FetchFailed('timeout', `${host} took longer than ${timeoutMs} ms`, {
+        retryable: true,
+        cause: error,
+      });
+    }
+    const code = error instanceof Error && 'code' in error ? ` (${String(error.code)})` : '';
+    throw new FetchFailed('network', `The connection to ${host} failed${code}`, {
+      retryable: true,
+      cause: error,
+    });
+  } finally {
+    signal.removeEventListener('abort', onAbort);
+  }
+};
+
+interface Draining {
+  readonly url: URL;
+  readonly maxBytes: number;
+  readonly sink: ChunkWriter;
+  readonly signal: AbortSignal;
+}
+
+const drain = async (
+  body: AsyncIterable<Uint8Array> & { destroy(): unknown },
+  announcedBytes: number,
+  { url, maxBytes, sink, signal }: Draining,
+): Promise<number> => {
+  const tooLarge = (): FetchFailed =>
+    new FetchFailed('too-large', `${url.host} sent more than ${maxBytes} bytes`, { retryable: false });
+  if (announcedBytes > maxBytes) {
+    body.destroy();
+    throw tooLarge();
+  }
+  let bytes = 0;
+  for await (const chunk of body) {
+    bytes += chunk.byteLength;
+    if (bytes > maxBytes) throw tooLarge();
+    await hand(chunk, sink, signal);
+  }
+  return bytes;
+};
+
+/** What the sink threw, so that a full disk is not taken for a network that fails. */
+class SinkFault extends Error {}
+
+const hand = async (chunk: Uint8Array, sink: ChunkWriter, signal: AbortSignal): Promise<void> => {
+  // Whoever was told that time is up has given the sink away by now.
+  signal.throwIfAborted();
+  try {
+    const writing = sink.write(chunk);
+    if (writing !== undefined) await writing;
+  } catch (error) {
+    throw new SinkFault('The sink failed', { cause: error });
+  }
+};
+
+const failedStatus = (url: URL, status: number): FetchFailed =>
+  new FetchFailed('status', `${url.host} answered ${status}`, {
+    status,
+    retryable: retryableStatuses.has(status),
+  });
+
+const parse = (address: string, base?: URL): URL => {
+  const url = URL.parse(address, base?.href);
+  if (url === null) throw new FetchRefused('That is not an address');
+  return url;
+};
+
+/** Without the dot that may end a full name, and without the brackets of IPv6. */
+const namesOf = (url: URL): { host: string; withPort: string; bare: string } => {
+  const host = url.hostname.replace(/\.$/, '');
+  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
+  return { host, withPort: `${host}:${port}`, bare: host.replace(/^\[(.*)\]$/, '$1') };
+};
+
+const netOf = (entry: string): Net => {
+  const net = parseNet(entry);
+  if (net === undefined) throw new TypeError(`Not a net: ${entry}`);
+  return net;
+};
+
+const hostOf = (entry: string): string => {
+  const isBareIpv6 = isIP(entry) === 6;
+  const url = URL.parse(`http://${isBareIpv6 ? `[${entry}]` : entry}`);
+  if (url === null || url.pathname !== '/' || url.username !== '')
+    throw new TypeError(`Not a host: ${entry}`);
+  // The port as it is written: as part of a URL, `:80` would be dropped.
+  const port = isBareIpv6 ? undefined : /:(\d+)$/.exec(entry)?.[1];
+  return port === undefined || entry.endsWith(']') ? url.hostname : `${url.hostname}:${Number(port)}`;
+};
