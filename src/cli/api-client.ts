@@ -84,7 +84,7 @@ export const createApiClient = (send: Send, download: ApiClient['download']): Ap
     createTask: (body, signal) => ask(TASKS, { ...post(body), signal }),
     getTask: (taskId, waitSeconds, signal) =>
       ask(taskPath(taskId), { signal, headers: waitSeconds === 0 ? {} : { prefer: `wait=${waitSeconds}` } }),
-    listTasks: (query) => ask(`${TASKS}?${new URLSearchParams(query)}`),
+    listTasks: (query) => ask(`${TASKS}?${new URLSearchParams(query).toString()}`),
     cancelTask: (taskId) => ask(`${taskPath(taskId)}/cancel`, { method: 'POST' }),
     listModels: () => ask('/v1/models'),
     createKey: (name, role) => ask('/admin/v1/keys', post({ name, role })),

@@ -26,7 +26,9 @@ export const remoteOf = async (
   const url = environment.get('LIMNER_URL');
   if (url === undefined) return undefined;
   if (!/^https?:\/\//.test(url) || !URL.canParse(url)) {
-    throw usageError(`LIMNER_URL wants an address such as http://127.0.0.1:8787, not ${JSON.stringify(url)}.`);
+    throw usageError(
+      `LIMNER_URL wants an address such as http://127.0.0.1:8787, not ${JSON.stringify(url)}.`,
+    );
   }
   return { url, apiKey: environment.getSecret('LIMNER_API_KEY') };
 };
@@ -40,7 +42,7 @@ export const withClient = async <Result>(
   const remote = await remoteOf(context);
   if (remote !== undefined) {
     const { createRemoteClient } = await import('./remote-client.ts');
-    return work(createRemoteClient({ ...remote, fetch: context.fetch }));
+    return work(createRemoteClient(remote));
   }
   const config = await configOf(context, flags);
   const app = await holding(context, config, () => context.program.embed(config));

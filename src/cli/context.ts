@@ -46,5 +46,4 @@ export interface CliContext {
   /** Aborts at Ctrl-C or SIGTERM. */
   readonly interrupted: AbortSignal;
   readonly program: Program;
-  readonly fetch: typeof globalThis.fetch;
 }

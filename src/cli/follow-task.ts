@@ -4,7 +4,12 @@ import type { CliContext } from './context.ts';
 /** How long one question is held by the server; the next follows at once. */
 const WAIT_SECONDS = 20;
 
-const stepOf: Readonly<Record<TaskAnswer['status'], number>> = { pending: 0, processing: 1, completed: 2, failed: 2 };
+const stepOf: Readonly<Record<TaskAnswer['status'], number>> = {
+  pending: 0,
+  processing: 1,
+  completed: 2,
+  failed: 2,
+};
 
 /** Shows how a task gets on, on standard error. */
 interface ProgressView {

@@ -9,7 +9,9 @@ export type Paint = (style: Style, text: string) => string;
 /** How to colour for this terminal. */
 export const paintFor = (terminal: Terminal, env: Readonly<Record<string, string | undefined>>): Paint => {
   const isColourful = terminal.isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb';
-  return isColourful ? (style, text) => styleText(style, text, { validateStream: false }) : (_style, text) => text;
+  return isColourful
+    ? (style, text) => styleText(style, text, { validateStream: false })
+    : (_style, text) => text;
 };
 
 /** Rows in columns, two spaces apart, under a heading; the last column takes what room is left. */
@@ -22,7 +24,9 @@ export const formatTable = (
     Math.max(heading.length, ...rows.map((row) => (row[column] ?? '').length)),
   );
   const line = (cells: readonly string[]): string =>
-    cells.map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0))).join('  ');
+    cells
+      .map((cell, column) => (column === cells.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join('  ');
   return [paint('dim', line(headings)), ...rows.map(line)].map((text) => `${text}\n`).join('');
 };
 

@@ -6,12 +6,11 @@ import { CommandError } from './command-error.ts';
 export const createRemoteClient = (options: {
   readonly url: string;
   readonly apiKey: string | undefined;
-  readonly fetch: typeof globalThis.fetch;
 }): ApiClient => {
   const base = options.url.replace(/\/+$/, '');
   const reach = async (url: string, init: RequestInit): Promise<Response> => {
     try {
-      return await options.fetch(url, init);
+      return await fetch(url, init);
     } catch (error) {
       if (init.signal?.aborted) throw error;
       throw new CommandError(`${new URL(url).origin} does not answer: ${reasonOf(error)}.`, { cause: error });
@@ -30,6 +29,6 @@ export const createRemoteClient = (options: {
 
 const reasonOf = (error: unknown): string => {
   const cause = error instanceof Error ? (error.cause ?? error) : error;
-  const { code, message } = cause as { readonly code?: unknown; readonly message?: unknown };
-  return String(code ?? message ?? 'unknown reason');
+  if (!(cause instanceof Error)) return 'unknown reason';
+  return (cause as NodeJS.ErrnoException).code ?? cause.message;
 };

@@ -28,10 +28,19 @@ export interface GenerateOptions {
 }
 
 const extensions: Readonly<Record<string, string>> = { png: '.png', jpeg: '.jpg', webp: '.webp' };
-const formats: Readonly<Record<string, string>> = { '.png': 'png', '.jpg': 'jpeg', '.jpeg': 'jpeg', '.webp': 'webp' };
+const formats: Readonly<Record<string, string>> = {
+  '.png': 'png',
+  '.jpg': 'jpeg',
+  '.jpeg': 'jpeg',
+  '.webp': 'webp',
+};
 
 /** Makes pictures, saves them and prints their paths. Fails when the task does. */
-export const generate = async (context: CliContext, prompt: string, options: GenerateOptions): Promise<number> => {
+export const generate = async (
+  context: CliContext,
+  prompt: string,
+  options: GenerateOptions,
+): Promise<number> => {
   const body = await bodyOf(context, prompt, options);
   const { task, files } = await withClient(context, options, async (client) => {
     const created = await client.createTask(body, context.interrupted);
@@ -48,7 +57,8 @@ export const generate = async (context: CliContext, prompt: string, options: Gen
   if (options.json) context.stdout.write(formatJson({ ...task, files }));
   else {
     for (const file of files) context.stdout.write(`${file}\n`);
-    for (const { parameter, reason } of task.adjustments ?? []) context.stderr.write(`${parameter}: ${reason}\n`);
+    for (const { parameter, reason } of task.adjustments ?? [])
+      context.stderr.write(`${parameter}: ${reason}\n`);
   }
   if (task.status === 'completed') return exitCodes.ok;
   if (options.json) return exitCodes.failure;
@@ -87,7 +97,8 @@ const bodyOf = async (
 const numberOf = (flag: string, text: string | undefined): number | undefined => {
   if (text === undefined) return undefined;
   const number = Number(text);
-  if (text.trim() === '' || !Number.isFinite(number)) throw usageError(`${flag} wants a number, not ${text}.`);
+  if (text.trim() === '' || !Number.isFinite(number))
+    throw usageError(`${flag} wants a number, not ${text}.`);
   return number;
 };
 
@@ -116,12 +127,14 @@ const savedUnder = async (
     `limner-${task.task_id}-${index + 1}${extensions[image.format] ?? ''}`;
   if (output === undefined) return (image, index) => resolve(context.cwd, byTask(image, index));
   const path = resolve(context.cwd, output);
-  const isFolder = /[/\\]$/.test(output) || ((await stat(path).catch(() => undefined))?.isDirectory() ?? false);
+  const isFolder =
+    /[/\\]$/.test(output) || ((await stat(path).catch(() => undefined))?.isDirectory() ?? false);
   if (isFolder) return (image, index) => join(path, byTask(image, index));
   const extension = extname(path);
   const stem = extension === '' ? path : path.slice(0, -extension.length);
   const isAlone = (task.images?.length ?? 0) === 1;
-  return (image, index) => `${stem}${isAlone ? '' : `-${index + 1}`}${extension || (extensions[image.format] ?? '')}`;
+  return (image, index) =>
+    `${stem}${isAlone ? '' : `-${index + 1}`}${extension || (extensions[image.format] ?? '')}`;
 };
 
 const save = async (path: string, bytes: Uint8Array): Promise<void> => {

@@ -29,7 +29,8 @@ export const createKey = async (
   options: KeysOptions & { readonly role: string },
 ): Promise<number> => {
   const role = keyRoles.find((one) => one === options.role);
-  if (role === undefined) throw usageError(`--role wants one of ${keyRoles.join(', ')}, not ${options.role}.`);
+  if (role === undefined)
+    throw usageError(`--role wants one of ${keyRoles.join(', ')}, not ${options.role}.`);
   const created = await withKeys(context, options, (keys) => keys.create(name, role));
   if (options.json) context.stdout.write(formatJson(created));
   else {
@@ -60,7 +61,11 @@ export const listKeys = async (context: CliContext, options: KeysOptions): Promi
 };
 
 /** Revokes a key for good. */
-export const revokeKey = async (context: CliContext, keyId: string, options: KeysOptions): Promise<number> => {
+export const revokeKey = async (
+  context: CliContext,
+  keyId: string,
+  options: KeysOptions,
+): Promise<number> => {
   const isFound = await withKeys(context, options, (keys) => keys.revoke(keyId));
   if (!isFound) throw new CommandError(`There is no key ${keyId}.`, { code: 'key_not_found' });
   context.stdout.write(options.json ? formatJson({ id: keyId, revoked: true }) : `${keyId} is revoked.\n`);
@@ -75,7 +80,7 @@ const withKeys = async <Result>(
   const remote = await remoteOf(context);
   if (remote !== undefined) {
     const { createRemoteClient } = await import('../remote-client.ts');
-    const client = createRemoteClient({ ...remote, fetch: context.fetch });
+    const client = createRemoteClient(remote);
     return work({
       create: (name, role) => client.createKey(name, role),
       list: async () => (await client.listKeys()).data,

@@ -17,8 +17,11 @@ export interface ServeOptions {
 export const serve = async (context: CliContext, options: ServeOptions): Promise<number> => {
   const { role, ...flags } = options;
   if (role !== 'all') {
-    if (role !== 'api' && role !== 'worker') throw usageError(`--role wants all, api or worker, not ${role}.`);
-    throw usageError(`--role ${role} comes with PostgreSQL, which this version does not support yet; leave it out.`);
+    if (role !== 'api' && role !== 'worker')
+      throw usageError(`--role wants all, api or worker, not ${role}.`);
+    throw usageError(
+      `--role ${role} comes with PostgreSQL, which this version does not support yet; leave it out.`,
+    );
   }
   const config = await configOf(context, flags);
   await holding(context, config, () => context.program.serve(config, context.interrupted));

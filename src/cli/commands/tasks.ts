@@ -55,14 +55,22 @@ export const listTasks = async (context: CliContext, options: ListTasksOptions):
 };
 
 /** Shows one task. */
-export const showTask = async (context: CliContext, taskId: string, options: TasksOptions): Promise<number> => {
+export const showTask = async (
+  context: CliContext,
+  taskId: string,
+  options: TasksOptions,
+): Promise<number> => {
   const task = await withClient(context, options, (client) => client.getTask(taskId, 0, context.interrupted));
   printTask(context, task, options);
   return exitCodes.ok;
 };
 
 /** Waits until a task has ended, then shows it; fails when the task did. */
-export const watchTask = async (context: CliContext, taskId: string, options: TasksOptions): Promise<number> => {
+export const watchTask = async (
+  context: CliContext,
+  taskId: string,
+  options: TasksOptions,
+): Promise<number> => {
   const task = await withClient(context, options, async (client) => {
     const first = await client.getTask(taskId, 0, context.interrupted);
     return followToEnd(context, client, first, { isQuiet: options.json ?? false });
@@ -72,7 +80,11 @@ export const watchTask = async (context: CliContext, taskId: string, options: Ta
 };
 
 /** Stops a task that has not ended. */
-export const cancelTask = async (context: CliContext, taskId: string, options: TasksOptions): Promise<number> => {
+export const cancelTask = async (
+  context: CliContext,
+  taskId: string,
+  options: TasksOptions,
+): Promise<number> => {
   const task = await withClient(context, options, (client) => client.cancelTask(taskId));
   context.stdout.write(options.json ? formatJson(task) : `${task.task_id} is cancelled.\n`);
   return exitCodes.ok;
@@ -87,7 +99,10 @@ const printTask = (context: CliContext, task: TaskAnswer, { json }: TasksOptions
 const formatTask = (task: TaskAnswer, paint: Paint): string => {
   const rows: (readonly [string, string])[] = [
     ['task', task.task_id],
-    ['status', paint(task.status === 'failed' ? 'red' : task.status === 'completed' ? 'green' : 'yellow', task.status)],
+    [
+      'status',
+      paint(task.status === 'failed' ? 'red' : task.status === 'completed' ? 'green' : 'yellow', task.status),
+    ],
     ['model', task.model],
     ['prompt', oneLine(task.prompt, 200)],
     ['asked', `${task.n} × ${task.size}`],
@@ -97,8 +112,10 @@ const formatTask = (task: TaskAnswer, paint: Paint): string => {
   if (task.usage !== undefined && task.usage.currency !== undefined) {
     rows.push(['cost', `${task.usage.cost} ${task.usage.currency}`]);
   }
-  for (const image of task.images ?? []) rows.push(['image', `${image.width}x${image.height} ${image.format} ${image.url}`]);
-  for (const { parameter, reason } of task.adjustments ?? []) rows.push(['adjusted', `${parameter}: ${reason}`]);
+  for (const image of task.images ?? [])
+    rows.push(['image', `${image.width}x${image.height} ${image.format} ${image.url}`]);
+  for (const { parameter, reason } of task.adjustments ?? [])
+    rows.push(['adjusted', `${parameter}: ${reason}`]);
   if (task.error !== undefined) rows.push(['error', `${task.error.code}: ${task.error.message}`]);
   return rows.map(([label, value]) => `${paint('dim', label.padEnd(8))}  ${value}\n`).join('');
 };

@@ -12,14 +12,18 @@ export interface UpstreamsOptions {
 
 /** Runs the emulators of the vendors' APIs until the process is told to stop. */
 export const upstreams = async (context: CliContext, options: UpstreamsOptions): Promise<number> => {
-  const [portBase, latencyMs] = [numberOf('--port-base', options.portBase), numberOf('--latency-ms', options.latencyMs)];
+  const [portBase, latencyMs] = [
+    numberOf('--port-base', options.portBase),
+    numberOf('--latency-ms', options.latencyMs),
+  ];
   await using running = await runEmulators({
     ...(portBase !== undefined && { portBase }),
     ...(latencyMs !== undefined && { latencyMs }),
   });
   if (options.json) context.stdout.write(`${JSON.stringify(running.environment)}\n`);
   else {
-    for (const { name, origin } of running.emulators) context.stdout.write(`# ${name}: ${origin}/__emulator\n`);
+    for (const { name, origin } of running.emulators)
+      context.stdout.write(`# ${name}: ${origin}/__emulator\n`);
     context.stdout.write(exportLines(running.environment));
   }
   await new Promise<void>((resolve) => {

@@ -1,0 +1,117 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { KeyStore } from '../access/keys.ts';
+import type { App } from '../app.ts';
+import type { EmbeddedApp, Program } from '../cli/context.ts';
+import type { Config } from '../config/config.ts';
+import { createLogger } from '../observe/logger.ts';
+
+/** Name of the key that commands use which run Limner in their own process. */
+const COMMAND_LINE = 'command line';
+
+/** What the command line can do with the program; each part is loaded when it is first needed. */
+export const createProgram = (print: (text: string) => void): Program => ({
+  adapters: async () => (await import('../app.ts')).adapters,
+  serve: (config, stop) => serve(config, stop, print),
+  embed,
+  openKeys: async (config) => {
+    const { openStores } = await import('../app.ts');
+    return openStores(config);
+  },
+  isFolderHeld: (error) => error instanceof Error && error.name === 'FolderHeld',
+});
+
+const serve = async (config: Config, stop: AbortSignal, print: (text: string) => void): Promise<void> => {
+  const { createApp } = await import('../app.ts');
+  const logger = createLogger({ level: config.logLevel });
+  const app = await createApp({ config, logger });
+  try {
+    for (const notice of config.notices) logger.warn(notice);
+    if (config.isSandboxFallback) {
+      logger.warn(
+        'no provider is configured: every model is served by the sandbox, which draws by itself, without any AI',
+      );
+    }
+    const firstKey = await prepareKeys(app.keys, config);
+    const url = await app.listen();
+    if (firstKey !== undefined) print(`API key, shown this once: ${firstKey}\n`);
+    logger.info({ url, dataDir: config.dataDir }, 'listening');
+    await aborted(stop);
+    logger.info('stopping');
+  } finally {
+    await app.close();
+  }
+};
+
+/** Makes sure that somebody can get in; the answer is a key that was made for that. */
+const prepareKeys = async (keys: KeyStore, config: Config): Promise<string | undefined> => {
+  if (config.apiKey !== undefined) {
+    await keys.ensureBootstrap(config.apiKey.reveal());
+    return undefined;
+  }
+  const known = await keys.list();
+  if (known.some((key) => key.name !== COMMAND_LINE)) return undefined;
+  return (await keys.create('first key', 'admin')).secret;
+};
+
+const aborted = (signal: AbortSignal): Promise<void> =>
+  new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+
+const embed = async (config: Config): Promise<EmbeddedApp> => {
+  const { createApp } = await import('../app.ts');
+  // The command tells what happens to its own task; the log is for what nobody expects.
+  const logger = createLogger({ level: 'fatal' });
+  const app = await createApp({ config, logger });
+  try {
+    return {
+      apiKey: await commandLineKey(app.keys, config),
+      fetch: (request) => inject(app, request),
+      close: () => app.close(),
+    };
+  } catch (error) {
+    await app.close();
+    throw error;
+  }
+};
+
+/** The key of `LIMNER_API_KEY`, else one that lies in the data folder for later commands. */
+const commandLineKey = async (keys: KeyStore, config: Config): Promise<string> => {
+  if (config.apiKey !== undefined) {
+    await keys.ensureBootstrap(config.apiKey.reveal());
+    return config.apiKey.reveal();
+  }
+  const file = join(config.dataDir, 'command-line-key');
+  const kept = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'ENOENT') return undefined;
+    throw error;
+  });
+  if (kept !== undefined && (await keys.authenticate(kept)) !== undefined) return kept;
+  const { secret } = await keys.create(COMMAND_LINE, 'admin');
+  await writeFile(file, secret, { mode: 0o600 });
+  return secret;
+};
+
+/** Hands a request to the server without a port. */
+const inject = async (app: App, request: Request): Promise<Response> => {
+  const { pathname, search } = new URL(request.url);
+  const body = request.body === null ? undefined : Buffer.from(await request.arrayBuffer());
+  const answer = await app.server.inject({
+    method: request.method as 'GET' | 'POST' | 'DELETE',
+    url: pathname + search,
+    headers: Object.fromEntries(request.headers),
+    ...(body !== undefined && { payload: body }),
+    signal: request.signal,
+  });
+  const headers = new Headers();
+  for (const [name, value] of Object.entries(answer.headers)) {
+    for (const one of [value ?? []].flat()) headers.append(name, String(one));
+  }
+  const isEmpty = answer.statusCode === 204 || answer.statusCode === 304;
+  return new Response(isEmpty ? null : new Uint8Array(answer.rawPayload), {
+    status: answer.statusCode,
+    headers,
+  });
+};
