@@ -107,6 +107,7 @@ const wireModels = (config: Config, spool: Spool): ModelCatalog => {
 export interface App {
   /** Everything that the actions work with, for callers in this process. */
   readonly parts: ServerParts;
+  readonly keys: KeyStore;
   readonly server: Server;
   /** Starts taking requests from the network. @returns the address that callers see. */
   listen(): Promise<string>;
@@ -205,6 +206,7 @@ export const createApp = async ({
 
   return {
     parts,
+    keys,
     server,
     listen: async () => {
       await server.listen({ host: config.server.host, port: config.server.port });
