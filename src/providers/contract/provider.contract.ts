@@ -3,19 +3,25 @@
  * by its name and with a reason, and in no other way.
  */
 import { once } from 'node:events';
+import { mkdtempSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { inspect } from 'node:util';
-import { describe, expect, it, vi } from 'vitest';
+import { afterAll, describe, expect, it, vi } from 'vitest';
 import type { Emulator } from '../../../upstreams/emulator.ts';
 import type { FaultRule } from '../../../upstreams/faults.ts';
 import type { LoggedRequest } from '../../../upstreams/request-log.ts';
 import type { CallRequest, Output } from '../../core/call.ts';
+import type { JsonValue } from '../../core/json.ts';
 import { seedSizes } from '../../core/model-card.ts';
 import type { ModelCard } from '../../core/model-card.ts';
 import { isNative } from '../../core/native-size.ts';
 import { planCalls } from '../../core/plan.ts';
 import type { GenerationRequest } from '../../core/request.ts';
+import { createSpool } from '../../images/spool.ts';
 import { AnswerLost, NotSent, ProviderError } from '../provider.ts';
 import type {
   Accepted,
@@ -26,7 +32,7 @@ import type {
   ReferencePicture,
   UpstreamClient,
 } from '../provider.ts';
-import type { JsonValue } from '../../core/json.ts';
+import { createUpstreamClient, createUpstreamDispatcher } from '../upstream-client.ts';
 
 /** The cases, by the names under which a subject skips them. */
 export const caseNames = [
@@ -34,6 +40,7 @@ export const caseNames = [
   'sends or reports every parameter',
   'keeps a seed of 0',
   'makes the pictures that were asked for',
+  'spools a picture that comes inside the answer',
   'takes a reference picture',
   'goes on from its handle after JSON and in a fresh adapter',
   'takes an unknown upstream status for running',
@@ -59,7 +66,7 @@ export interface ExpectedExchange {
   readonly model: string;
   readonly request?: Partial<GenerationRequest>;
   readonly reference?: ReferencePicture;
-  /** Headers without `host`, `content-length`, `connection` and `accept`, secrets as the emulator logs them. */
+  /** Headers without `host`, `content-length`, `connection` and `accept…`, secrets as the emulator logs them. */
   readonly sent: Pick<LoggedRequest, 'method' | 'path' | 'headers' | 'body'>;
 }
 
@@ -75,14 +82,14 @@ export interface ProviderSubject {
   readonly upstream?: {
     /** Every model of `models` works on it. */
     start(): Promise<SubjectUpstream>;
-    /** The client that the program itself uses. */
-    connect(baseUrl: string, call: { readonly callId: string; readonly signal: AbortSignal }): UpstreamClient;
     /** How this vendor is made to refuse for content. */
     readonly refusal: FaultRule;
     /** How it is made to answer 429 with `Retry-After: 7`. */
     readonly rateLimit: FaultRule;
     /** How it is made to fail by its own fault. */
     readonly failure: FaultRule;
+    /** How it is made to send a picture inside its answer. */
+    readonly inline?: FaultRule;
     /** How it is made to name a status that no sheet knows. */
     readonly unknownStatus?: FaultRule;
   };
@@ -93,7 +100,14 @@ export interface ProviderSubject {
 }
 
 /** What leaves the process only because HTTP is spoken. */
-const transportHeaders = ['host', 'content-length', 'connection', 'accept', 'transfer-encoding'];
+const transportHeaders = [
+  'host',
+  'content-length',
+  'connection',
+  'accept',
+  'accept-encoding',
+  'transfer-encoding',
+];
 
 const callId = 'call_01jdzx8w4r0000000000000000';
 
@@ -130,6 +144,10 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
       await run();
     });
   };
+  // The parts that the program itself uses; opened by the suite, closed after it.
+  const dispatcher = createUpstreamDispatcher();
+  const folder = mkdtempSync(join(tmpdir(), 'limner-provider-'));
+  const opening = createSpool({ folder });
   const usualModel = subject.models[0] ?? '';
 
   const planFor = (request: Partial<GenerationRequest>, model: string, hasReference = false) =>
@@ -145,8 +163,8 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
     return call;
   };
 
-  /** A context such as the engine builds, with what was kept. */
-  const contextFor = (
+  /** A context such as the engine builds. */
+  const contextFor = async (
     baseUrl: string | undefined,
     options: {
       readonly signal?: AbortSignal;
@@ -154,22 +172,25 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
       readonly nowMs?: number;
     } = {},
   ) => {
-    const kept: Uint8Array[] = [];
+    const spool = await opening;
     const signal = options.signal ?? new AbortController().signal;
     const http: UpstreamClient =
-      baseUrl === undefined || !subject.upstream
+      baseUrl === undefined
         ? { exchange: () => Promise.reject(new Error('this adapter has no upstream')) }
-        : subject.upstream.connect(baseUrl, { callId, signal });
+        : createUpstreamClient({ baseUrl, dispatcher, sink: spool }).forCall({ callId, signal });
     const context: AdapterContext<never> = {
       settings: subject.settings as never,
       http,
       callId,
       ...(options.reference && { reference: options.reference }),
-      keep: async (picture) => ({ at: 'spool', name: `kept-${kept.push(picture)}` }),
+      keep: async (picture) => {
+        await spool.writeAll(callId, picture);
+        return { at: 'spool', name: callId };
+      },
       nowMs: options.nowMs ?? Date.now(),
       signal,
     };
-    return { context, kept };
+    return context;
   };
 
   const upstreamOf = (): NonNullable<ProviderSubject['upstream']> => {
@@ -189,7 +210,7 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
     for (let asked = 0; asked < 100; asked += 1) {
       const adapter = subject.createAdapter();
       if (!adapter.check) throw new Error('the adapter accepts calls and cannot check them');
-      const { context } = contextFor(baseUrl, { nowMs, ...(reference && { reference }) });
+      const context = await contextFor(baseUrl, { nowMs, ...(reference && { reference }) });
       const progress = await adapter.check(handle, context);
       if (progress.state !== 'running') return progress;
       nowMs += progress.checkAfterMs;
@@ -202,11 +223,13 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
     request: CallRequest,
     baseUrl: string | undefined,
     options: Parameters<typeof contextFor>[1] = {},
-  ): Promise<unknown> =>
-    subject
+  ): Promise<unknown> => {
+    const context = await contextFor(baseUrl, options);
+    return subject
       .createAdapter()
-      .send(request, contextFor(baseUrl, options).context)
+      .send(request, context)
       .catch((error: unknown) => error);
+  };
 
   /** How a call ends that meets this fault, in the words of a failure. */
   const failureUnder = async (rule: FaultRule) => {
@@ -221,6 +244,11 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
   };
 
   describe(`the adapter ${name}`, () => {
+    afterAll(async () => {
+      await dispatcher.close();
+      await rm(folder, { recursive: true });
+    });
+
     it('is described for the configuration and the engine', () => {
       const adapter = subject.createAdapter();
       expect(adapter.name).toMatch(/^[a-z][a-z0-9-]*$/);
@@ -284,7 +312,7 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
       await using upstream = await subject.upstream?.start();
       const outputs: Output[] = [];
       for (const call of planFor({ n: 3 }, usualModel).calls) {
-        const { context } = contextFor(upstream?.baseUrl);
+        const context = await contextFor(upstream?.baseUrl);
         const settled = await settle(await subject.createAdapter().send(call, context), upstream?.baseUrl);
         if (settled.state === 'failed') throw new ProviderError(settled.failure);
         expect(settled.outputs).toHaveLength(call.images);
@@ -292,16 +320,29 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
       }
       expect(outputs).toHaveLength(3);
       for (const output of outputs) {
-        expect(output.at === 'link' ? URL.canParse(output.url) : output.name !== '').toBe(true);
+        const isThere = output.at === 'link' ? URL.canParse(output.url) : (await opening).exists(output.name);
+        expect(await isThere).toBe(true);
       }
       expect(upstream?.ledger.images ?? outputs.length).toBe(3);
+    });
+
+    prove('spools a picture that comes inside the answer', async () => {
+      const { inline } = upstreamOf();
+      if (!inline) throw new Error('the subject names no fault for it: skip the case');
+      await using upstream = await upstreamOf().start();
+      upstream.faults.set([{ ...inline, match: inline.match ?? '*', times: 'always' }]);
+      const answer = await sendWith(onlyCall({}, usualModel), upstream.baseUrl);
+      expectSent(answer);
+      const settled = await settle(answer as Accepted<JsonValue> | Produced, upstream.baseUrl);
+      expect(settled).toMatchObject({ state: 'produced', outputs: [{ at: 'spool', name: `${callId}-0` }] });
+      expect(await (await opening).exists(`${callId}-0`)).toBe(true);
     });
 
     prove('takes a reference picture', async () => {
       await using upstream = await subject.upstream?.start();
       const model = subject.models.find((id) => subject.createAdapter().card(id).reference);
       if (model === undefined) throw new Error('no model takes a reference: skip the case');
-      const { context } = contextFor(upstream?.baseUrl, { reference: referencePicture });
+      const context = await contextFor(upstream?.baseUrl, { reference: referencePicture });
       const answer = await subject.createAdapter().send(onlyCall({}, model, true), context);
       expect((await settle(answer, upstream?.baseUrl, referencePicture)).state).toBe('produced');
     });
@@ -309,7 +350,7 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
     prove('goes on from its handle after JSON and in a fresh adapter', async () => {
       await using upstream = await subject.upstream?.start();
       const prompt = subject.upstream ? plain.prompt : '[sandbox:delay=2s] A lighthouse';
-      const { context } = contextFor(upstream?.baseUrl);
+      const context = await contextFor(upstream?.baseUrl);
       const answer = await subject.createAdapter().send(onlyCall({ prompt }, usualModel), context);
       if (answer.state !== 'accepted') throw new Error('the adapter answers at once: skip the case');
       expect(JSON.parse(JSON.stringify(answer.handle))).toEqual(answer.handle);
@@ -321,10 +362,10 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
       if (!unknownStatus) throw new Error('the subject names no fault for it: skip the case');
       await using upstream = await upstreamOf().start();
       const adapter = subject.createAdapter();
-      const answer = await adapter.send(onlyCall({}, usualModel), contextFor(upstream.baseUrl).context);
+      const answer = await adapter.send(onlyCall({}, usualModel), await contextFor(upstream.baseUrl));
       if (answer.state !== 'accepted') throw new Error('the adapter answers at once: skip the case');
       upstream.faults.set([{ ...unknownStatus, match: unknownStatus.match ?? '*' }]);
-      const progress = await adapter.check?.(answer.handle, contextFor(upstream.baseUrl).context);
+      const progress = await adapter.check?.(answer.handle, await contextFor(upstream.baseUrl));
       expect(progress).toMatchObject({ state: 'running', warning: expect.any(String) });
     });
 
@@ -433,8 +474,8 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
       await using upstream = await upstreamOf().start();
       const call = onlyCall({}, usualModel);
       const adapter = subject.createAdapter();
-      await adapter.send(call, contextFor(upstream.baseUrl).context);
-      const { context } = contextFor(upstream.baseUrl);
+      await adapter.send(call, await contextFor(upstream.baseUrl));
+      const context = await contextFor(upstream.baseUrl);
       if (adapter.find) expect(await adapter.find(context)).toMatchObject({ state: 'accepted' });
       else await adapter.send(call, context);
       expect(upstream.ledger.charges).toHaveLength(1);
