@@ -1,6 +1,7 @@
 /** The public models and what serves them, wired from the configuration. */
 import type { ModelCard } from '../core/model-card.ts';
-import type { Adapter, UpstreamClient } from './provider.ts';
+import type { Adapter } from './provider.ts';
+import type { UpstreamConnection } from './upstream-client.ts';
 
 /** A configured upstream account. */
 export interface Provider {
@@ -8,7 +9,7 @@ export interface Provider {
   readonly adapter: Adapter;
   /** Parsed by the adapter's schema; only the adapter knows its type. */
   readonly settings: never;
-  readonly http: UpstreamClient;
+  readonly http: UpstreamConnection;
   /** Host and port of its base URL, trusted for its results; absent for an adapter without an upstream. */
   readonly trustedHost?: string;
   /** Calls at once for each upstream model. */
