@@ -12,7 +12,7 @@ export type { PictureFile, PictureSink } from './inline-pictures.ts';
 
 /** Which call an exchange is made for. */
 export interface CallScope {
-  /** Names the pictures that come with its answers: `<callId>-0`, `<callId>-1` … */
+  /** Names the pictures that come with its answers: `<callId>-inline-0` … */
   readonly callId: string;
   /** Ends its exchanges; the only limit on the time of one besides `answerTimeoutMs`. */
   readonly signal: AbortSignal;
@@ -65,7 +65,7 @@ export const createUpstreamClient = (options: UpstreamConnectionOptions): Upstre
     forCall: ({ callId, signal }) => {
       let pictures = 0;
       // Goes on from answer to answer: a second one must not overwrite what was recorded from the first.
-      const nextName = (): string => `${callId}-${pictures++}`;
+      const nextName = (): string => `${callId}-inline-${pictures++}`;
       return {
         exchange: (request) => {
           const path = `${basePath}${request.path}${queryOf(request)}`;
