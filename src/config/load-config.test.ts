@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { inspect } from 'node:util';
 import Type from 'typebox';
 import { describe, expect, it } from 'vitest';
@@ -8,9 +9,11 @@ import { ConfigError } from './config-error.ts';
 import type { ConfigFault } from './config-error.ts';
 import type { AdapterDescription, Config } from './config.ts';
 import { describeConfig } from './describe-config.ts';
+import { knownVariables, vendorVariables } from './environment.ts';
 import type { Environment } from './environment.ts';
 import type { ConfigFlags } from './layers.ts';
 import { loadConfig } from './load-config.ts';
+import { configJsonSchema } from './schema.ts';
 
 const card: ModelCard = {
   upstreamModel: 'any',
@@ -777,5 +780,41 @@ describe('the description', () => {
         { key: 'models.dall-e-3.routes', value: 'none', from: 'default' },
       ]),
     );
+  });
+});
+
+describe('limner.example.yaml', () => {
+  const example = readFileSync(new URL('../../limner.example.yaml', import.meta.url), 'utf8');
+
+  it('holds what holds without it', () => {
+    expect(load({ yaml: example })).toEqual({ ...load(), origins: expect.any(Map) });
+  });
+
+  it('has no fault when everything in it is switched on', () => {
+    const yaml = example.replaceAll(/^#(?=[^ ]|  )/gm, '').replace('fetch_allow: []\n', '');
+    const env = Object.fromEntries([...yaml.matchAll(/\$\{([A-Z_]{5,})\}/g)].map(([, name]) => [name, 'k']));
+    const config = load({ yaml, env });
+    expect(config.providers.map((provider) => provider.name)).toEqual([
+      'ark',
+      'jimeng',
+      'kling',
+      'openai',
+      'openai-eu',
+      'sandbox',
+    ]);
+    expect(config.models.map((model) => model.name)).toContain('house-style');
+  });
+
+  it('and docs/configuration.md name every key and every variable', () => {
+    const keys = JSON.stringify(configJsonSchema(adapters)).matchAll(/"([a-z_]{3,})":\{/g);
+    const manual = readFileSync(new URL('../../docs/configuration.md', import.meta.url), 'utf8');
+    const beside = new Set(['properties', 'items', 'limits', 'labels', 'url', 'organization', 'retries']);
+    const wanted = [...keys].map(([, key]) => key ?? '').filter((key) => !beside.has(key));
+    expect(wanted.filter((key) => !manual.includes(key))).toEqual([]);
+    const variables = [
+      ...knownVariables,
+      ...vendorVariables.flatMap((vendor) => [...Object.keys(vendor.credentials), vendor.baseUrl]),
+    ];
+    expect(variables.filter((name) => !manual.includes(`\`${name}\``))).toEqual([]);
   });
 });
