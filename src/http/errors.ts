@@ -92,12 +92,11 @@ export const answerClientError = (fault: Error & { readonly code?: string }, soc
 };
 
 const clientErrorOf = (code: string | undefined): readonly [number, LimnerError] => {
-  switch (code) {
-    case 'HPE_HEADER_OVERFLOW':
-      return [431, new LimnerError('payload_too_large', 'The headers are larger than 16 KB.')];
-    case 'ERR_HTTP_REQUEST_TIMEOUT':
-      return [408, new LimnerError('invalid_parameter', 'The request took too long to arrive.')];
-    default:
-      return [400, new LimnerError('invalid_parameter', 'This is not a valid HTTP request.')];
+  if (code === 'HPE_HEADER_OVERFLOW') {
+    return [431, new LimnerError('payload_too_large', 'The headers are larger than 16 KB.')];
   }
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT') {
+    return [408, new LimnerError('invalid_parameter', 'The request took too long to arrive.')];
+  }
+  return [400, new LimnerError('invalid_parameter', 'This is not a valid HTTP request.')];
 };

@@ -84,21 +84,12 @@ const describeWanted = (property: Property): string => {
   if (refinement !== undefined) return refinement.error(undefined);
   if (property.enum !== undefined)
     return `one of ${property.enum.map((value) => `\`${String(value)}\``).join(', ')}`;
-  const { minimum, maximum, minLength = 0, maxLength } = property;
-  switch (property.type) {
-    case 'integer':
-    case 'number': {
-      const kind = property.type === 'integer' ? 'an integer' : 'a number';
-      if (minimum === undefined) return kind;
-      return maximum === undefined
-        ? `${kind} of at least ${minimum}`
-        : `${kind} from ${minimum} to ${maximum}`;
-    }
-    case 'boolean':
-      return 'true or false';
-    default:
-      return maxLength === undefined ? 'a text' : `a text of ${minLength} to ${maxLength} characters`;
+  if (property.type === 'boolean') return 'true or false';
+  const { type, minimum = 0, maximum, minLength = 0, maxLength } = property;
+  if (type === 'integer' || type === 'number') {
+    return `${type === 'integer' ? 'an integer' : 'a number'} from ${minimum} to ${maximum}`;
   }
+  return maxLength === undefined ? 'a text' : `a text of ${minLength} to ${maxLength} characters`;
 };
 
 /** The wrong value, when it is short enough to help. */

@@ -1,14 +1,10 @@
-import { pino, stdTimeFunctions } from 'pino';
+import { type LevelWithSilent, pino, stdTimeFunctions } from 'pino';
 
 /** What the parts log with: one JSON object a line. */
 export type Logger = Pick<
   ReturnType<typeof createLogger>,
   'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'isLevelEnabled'
 >;
-
-/** The levels of `LIMNER_LOG_LEVEL`. */
-export const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'] as const;
-export type LogLevel = (typeof logLevels)[number];
 
 /** Names that never carry anything fit for a log, wherever they stand in the first three levels of a line. */
 const redactedNames = [
@@ -32,7 +28,7 @@ const redactedNames = [
  * faults; requests are told at `debug`, since a line for each would cost more than most requests do.
  */
 export const createLogger = (settings: {
-  readonly level: LogLevel;
+  readonly level: LevelWithSilent;
   readonly destination?: { write(line: string): void };
 }) =>
   pino(

@@ -1,6 +1,7 @@
 import { LimnerError } from '../../../core/errors.ts';
 import { isNotModified } from '../../etag.ts';
 import { fileNameOf, type Links } from '../../links.ts';
+import { sendHeaders } from '../../send-headers.ts';
 import type { Server } from '../../server.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import { readRange } from './byte-range.ts';
@@ -52,7 +53,7 @@ export const registerFileRoutes = (
       return reply.code(416).header('content-range', `bytes */${image.bytes}`).send();
 
     reply.type(`image/${image.format}`);
-    if (request.method === 'HEAD') return reply.header('content-length', image.bytes).send();
+    if (request.method === 'HEAD') return sendHeaders(reply.header('content-length', image.bytes));
     const file = await parts.images.open(image.key, range === 'whole' ? undefined : range);
     if (file === undefined) throw imageNotFound();
     if (range === 'whole') return reply.header('content-length', image.bytes).send(file);

@@ -10,6 +10,7 @@ import { answerEnds } from '../../answer-ends.ts';
 import { isNotModified } from '../../etag.ts';
 import type { Links } from '../../links.ts';
 import { readWaitSeconds } from '../../prefer.ts';
+import { sendHeaders } from '../../send-headers.ts';
 import type { Server } from '../../server.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import { LAST_EVENT, openEvents, readLastEventId } from './events.ts';
@@ -115,7 +116,7 @@ export const registerGenerationRoutes = (app: Server, parts: ServerParts, links:
     if (isEnded(task.status) && lastEventId === LAST_EVENT) return reply.code(204).send();
     // Proxies such as nginx hold back what is not marked so.
     reply.type('text/event-stream; charset=utf-8').header('x-accel-buffering', 'no');
-    if (request.method === 'HEAD') return reply.send();
+    if (request.method === 'HEAD') return sendHeaders(reply);
     return reply.send(openEvents(parts, present, address, lastEventId, answerEnds(reply, parts.draining)));
   });
 };

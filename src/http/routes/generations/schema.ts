@@ -9,7 +9,7 @@ import { isDataUri, readDataUri } from './data-uri.ts';
 
 const { metadataPairs, metadataKeyCharacters, metadataValueCharacters } = requestLimits;
 
-const charactersOf = (text: string): number => [...text].length;
+const charactersOf = (text: string): number => Array.from(text).length;
 
 const isWebAddress = (text: string): boolean => checkUrlShape(text) === undefined;
 

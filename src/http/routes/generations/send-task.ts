@@ -1,6 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { LimnerError } from '../../../core/errors.ts';
 import { isEnded, type Task } from '../../../core/task.ts';
+import { sendHeaders } from '../../send-headers.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import { createBase64Answer } from './base64-answer.ts';
 import type { PresentTask } from './present.ts';
@@ -23,5 +24,5 @@ export const sendTask = async (
     throw new LimnerError('internal_error', 'A picture of this task is missing from the store.');
   }
   reply.type('application/json; charset=utf-8').header('content-length', answer.bytes);
-  return request.method === 'HEAD' ? reply.send() : reply.send(answer.open());
+  return request.method === 'HEAD' ? sendHeaders(reply) : reply.send(answer.open());
 };
