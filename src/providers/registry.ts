@@ -2,11 +2,14 @@
 import { ark } from './ark/index.ts';
 import type { Adapter } from './provider.ts';
 import { createSandbox } from './sandbox/index.ts';
-import type { Painter } from './sandbox/painter.ts';
+import { createPainter } from './sandbox/painter.ts';
 
-/** Every adapter; the sandbox draws with this painter. */
-export const createAdapters = (painter: Painter): readonly Adapter[] => [ark, createSandbox(painter)];
+/** Every adapter. The sandbox's painter starts its thread with the first picture, so that the list costs nothing. */
+export const adapters: readonly Adapter[] = [ark, createSandbox(createPainter())];
 
-/** The adapter of this name. */
-export const adapterByName = (adapters: readonly Adapter[], name: string): Adapter | undefined =>
-  adapters.find((adapter) => adapter.name === name);
+/** The adapter of this name. Throws for another name: the configuration accepts none. */
+export const adapterByName = (name: string): Adapter => {
+  const found = adapters.find((adapter) => adapter.name === name);
+  if (!found) throw new Error(`there is no adapter ${name}`);
+  return found;
+};
