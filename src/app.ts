@@ -26,8 +26,9 @@ import { createTaskEvents } from './observe/events.ts';
 import type { Logger } from './observe/logger.ts';
 import { createModelCatalog, type ModelCatalog, type Provider, type PublicModel } from './providers/catalog.ts';
 import { createGuardedFetcher } from './providers/fetch-guard.ts';
+import { NotSent } from './providers/provider.ts';
 import { adapterByName } from './providers/registry.ts';
-import { createUpstreamClients } from './providers/upstream-client.ts';
+import { createUpstreamClient, createUpstreamDispatcher, type UpstreamConnection } from './providers/upstream-client.ts';
 import { createTaskStore } from './tasks/sql-task-store.ts';
 import type { TaskStore } from './tasks/task-store.ts';
 
@@ -42,6 +43,8 @@ const systemClock: Clock = {
     return () => clearTimeout(timer);
   },
 };
+
+export { adapters } from './providers/registry.ts';
 
 /** The stores of an installation, without anybody at work: enough to manage keys and look at tasks. */
 export interface Stores {
@@ -68,13 +71,20 @@ export const openStores = async (config: Config): Promise<Stores> => {
   };
 };
 
+/** For an adapter that has no upstream to speak to. */
+const noUpstream: UpstreamConnection = {
+  forCall: () => ({ exchange: () => Promise.reject(new NotSent('This provider has no upstream')) }),
+};
+
 const connectProvider = (config: ProviderConfig, spool: Spool): Provider => {
-  const adapter = adapterByName(config.adapterName);
   return {
     name: config.name,
-    adapter,
+    adapter: adapterByName(config.adapterName),
     settings: config.settings as never,
-    http: createUpstreamClients({ baseUrl: config.baseUrl, sink: spool }),
+    http:
+      config.baseUrl === undefined
+        ? noUpstream
+        : createUpstreamClient({ baseUrl: config.baseUrl, dispatcher: createUpstreamDispatcher(), sink: spool }),
     ...(config.baseUrl !== undefined && { trustedHost: new URL(config.baseUrl).host }),
     concurrency: config.concurrency,
     pollIntervalMs: config.pollIntervalMs,
