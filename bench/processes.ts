@@ -1,0 +1,101 @@
+/** The processes of a benchmark: Limner itself, a bare server for comparison, an emulated upstream, a load. */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { promisify } from 'node:util';
+import type { Load, LoadResult } from './load.ts';
+
+/** A process under measurement. */
+export interface Measured {
+  readonly origin: string;
+  readonly pid: number;
+  stop(): Promise<void>;
+}
+
+const root = new URL('..', import.meta.url).pathname;
+
+const until = async (isSo: () => Promise<boolean>): Promise<void> => {
+  while (!(await isSo().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 5));
+};
+
+const stop = async (child: ChildProcess): Promise<void> => {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const exited = once(child, 'exit');
+  child.kill('SIGKILL');
+  await exited;
+};
+
+/** The key of every Limner that a benchmark starts. */
+export const apiKey = 'bench-key';
+
+/** Starts the real program on a fresh data folder. */
+export const startLimner = async (settings: {
+  readonly port: number;
+  readonly env?: Readonly<Record<string, string>>;
+  /** An existing folder, kept afterwards. */
+  readonly dataDir?: string;
+}): Promise<Measured & { readonly readyMs: number; readonly dataDir: string }> => {
+  const dataDir = settings.dataDir ?? (await mkdtemp(join(tmpdir(), 'limner-bench-')));
+  const begun = performance.now();
+  const child = spawn(process.execPath, ['src/main.ts', 'serve'], {
+    cwd: root,
+    env: {
+      PATH: process.env['PATH'],
+      LIMNER_PORT: String(settings.port),
+      LIMNER_DATA_DIR: dataDir,
+      LIMNER_API_KEY: apiKey,
+      LIMNER_LOG_LEVEL: 'error',
+      ...settings.env,
+    },
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const origin = `http://127.0.0.1:${settings.port}`;
+  await until(async () => (await fetch(`${origin}/readyz`)).ok);
+  return {
+    origin,
+    pid: child.pid ?? 0,
+    dataDir,
+    readyMs: performance.now() - begun,
+    stop: async () => {
+      await stop(child);
+      if (settings.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
+    },
+  };
+};
+
+/** Starts a bare `node:http` server that reads the body and answers these bytes. */
+export const startBare = async (port: number, answer: string): Promise<Measured> => {
+  const program = `
+    const http = require('node:http');
+    const answer = Buffer.from(process.argv[1]);
+    http.createServer((request, response) => {
+      request.resume().on('end', () => {
+        response.writeHead(200, { 'content-type': 'application/json; charset=utf-8', 'content-length': answer.length });
+        response.end(answer);
+      });
+    }).listen(${port}, '127.0.0.1');`;
+  const child = spawn(process.execPath, ['-e', program, answer], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const origin = `http://127.0.0.1:${port}`;
+  await until(async () => (await fetch(origin)).ok);
+  return { origin, pid: child.pid ?? 0, stop: () => stop(child) };
+};
+
+/** Starts the emulated upstreams in a process of their own. */
+export const startUpstreams = async (portBase: number, flags: readonly string[]): Promise<Measured> => {
+  const child = spawn(process.execPath, ['upstreams/main.ts', '--port-base', String(portBase), ...flags], {
+    cwd: root,
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const origin = `http://127.0.0.1:${portBase}`;
+  await until(async () => (await fetch(`${origin}/__emulator`)).ok);
+  return { origin, pid: child.pid ?? 0, stop: () => stop(child) };
+};
+
+/** Runs a load from a process of its own. */
+export const runLoad = async (load: Load): Promise<LoadResult> => {
+  const { stdout } = await promisify(execFile)(process.execPath, ['bench/load.ts', JSON.stringify(load)], { cwd: root });
+  return JSON.parse(stdout) as LoadResult;
+};
