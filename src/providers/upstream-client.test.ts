@@ -109,9 +109,13 @@ describe('the upstream client', () => {
     const json = JSON.stringify({ data: [{ b64_json: picture.toString('base64') }] });
     const url = await serve((_request, response) => response.end(json));
     const client = clientOf(url);
-    expect((await client.exchange(post)).json).toEqual({ data: [{ b64_json: { spooled: 'call_1-inline-0' } }] });
+    expect((await client.exchange(post)).json).toEqual({
+      data: [{ b64_json: { spooled: 'call_1-inline-0' } }],
+    });
     expect(files.get('call_1-inline-0')?.equals(picture)).toBe(true);
-    expect((await client.exchange(get)).json).toEqual({ data: [{ b64_json: { spooled: 'call_1-inline-1' } }] });
+    expect((await client.exchange(get)).json).toEqual({
+      data: [{ b64_json: { spooled: 'call_1-inline-1' } }],
+    });
   });
 
   it.each([

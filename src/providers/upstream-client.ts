@@ -8,8 +8,6 @@ import {
   type UpstreamRequest,
 } from './provider.ts';
 
-export type { PictureFile, PictureSink } from './inline-pictures.ts';
-
 /** Which call an exchange is made for. */
 export interface CallScope {
   /** Names the pictures that come with its answers: `<callId>-inline-0` … */

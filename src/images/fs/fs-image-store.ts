@@ -12,8 +12,8 @@ const readChunkBytes = 256 * 1024;
 const slash = '+';
 
 /**
- * Keeps pictures as files below one folder, in two levels of 256 folders picked by a hash of the key. Keys that
- * break `isImageKey` throw a `TypeError`; a full or broken disk throws the system's error.
+ * Keeps pictures as files below one folder, in two levels of 256 folders picked by a hash of the key. Bad
+ * keys throw a `TypeError`; a full or broken disk throws the system's error.
  */
 export const createFsImageStore = ({ folder }: { readonly folder: string }): ImageStore => {
   /** Folders that this process has made sure of, so that their names are flushed once and not with every file. */
