@@ -16,7 +16,8 @@ import { readDirectives } from './directives.ts';
 import type { PictureBrief } from './draw.ts';
 import type { Painter } from './painter.ts';
 
-const megabyte = 1_000_000;
+/** What Limner itself takes (design §4), and no bound of its own. */
+const anyPixels = 40_000_000;
 
 const card: ModelCard = {
   upstreamModel: 'sandbox',
@@ -32,11 +33,11 @@ const card: ModelCard = {
   maxImagesPerCall: 1,
   reference: {
     formats: ['png', 'jpeg', 'webp'],
-    maxBytes: 10 * megabyte,
+    maxBytes: 10 * 1024 * 1024,
     minSide: 1,
-    maxSide: 40 * megabyte,
-    maxPixels: 40 * megabyte,
-    maxRatio: 40 * megabyte,
+    maxSide: anyPixels,
+    maxPixels: anyPixels,
+    maxRatio: anyPixels,
   },
   negativePrompt: true,
   seed: true,
