@@ -4,11 +4,12 @@ const maxKeyCharacters = 200;
 const keyShape = /^[a-z0-9_-][a-z0-9_.-]*(?:\/[a-z0-9_-][a-z0-9_.-]*)*$/;
 
 /**
- * Throws a `TypeError` for a text that is no key of an image store. A key has lower-case letters, digits and
- * `_ . -`, in parts between slashes that are neither empty nor begin with a dot, so it never climbs out of a
- * folder, whatever a store makes of it.
+ * Whether a text may be a key of an image store: lower-case letters, digits and `_ . -`, in parts between slashes
+ * that are neither empty nor begin with a dot. So it never climbs out of a folder, whatever a store makes of it.
  */
-export const assertImageKey = (key: string): void => {
-  if (key.length <= maxKeyCharacters && keyShape.test(key)) return;
-  throw new TypeError(`Not a key of an image store: ${JSON.stringify(key)}`);
+export const isImageKey = (text: string): boolean => text.length <= maxKeyCharacters && keyShape.test(text);
+
+/** Throws a `TypeError` for a text that is no key of an image store. */
+export const assertImageKey = (text: string): void => {
+  if (!isImageKey(text)) throw new TypeError(`Not a key of an image store: ${JSON.stringify(text)}`);
 };

@@ -64,10 +64,12 @@ describe('a folder of pictures', () => {
     expect(names.filter((name) => /^[0-9a-f]{2}\/[0-9a-f]{2}\/img_1\.png$/.test(name))).toHaveLength(1);
   });
 
-  it('does not list a copy that a crash left behind', async () => {
+  it('does not list what is no picture of it: a copy that a crash left behind, a foreign file', async () => {
     const folder = await newFolder();
     await mkdir(join(folder, '00', '11'), { recursive: true });
     await writeFile(join(folder, '00', '11', '.copy-1'), 'half');
+    await writeFile(join(folder, '00', '11', 'Thumbs.db'), '');
+    await writeFile(join(folder, 'README'), '');
     expect(await Array.fromAsync(createFsImageStore({ folder }).list())).toEqual([]);
   });
 });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileErrorCode, orMissing, syncToDisk } from '../durable-file.ts';
-import { assertImageKey } from '../image-key.ts';
+import { assertImageKey, isImageKey } from '../image-key.ts';
 import type { ByteRange, ImageStore, StoredFile } from '../image-store.ts';
 
 /** Fewer, larger reads than the default of 64 KiB: a picture is a megabyte or so. */
@@ -98,10 +98,12 @@ export const createFsImageStore = ({ folder }: { readonly folder: string }): Ima
     },
 
     async *list() {
-      for (const outer of await namesIn(folder)) {
-        for (const inner of await namesIn(join(folder, outer))) {
+      for (const outer of await fansIn(folder)) {
+        for (const inner of await fansIn(join(folder, outer))) {
           for (const name of await namesIn(join(folder, outer, inner))) {
-            const file = await statFile(name.replaceAll(slash, '/'));
+            const key = name.replaceAll(slash, '/');
+            // Somebody else's file in our folder is none of our business.
+            const file = isImageKey(key) ? await statFile(key) : undefined;
             if (file !== undefined) yield file;
           }
         }
@@ -115,3 +117,7 @@ const namesIn = async (folder: string): Promise<readonly string[]> => {
   const names = await orMissing(readdir(folder));
   return (names ?? []).filter((name) => !name.startsWith('.'));
 };
+
+/** The folders that pictures are spread over. */
+const fansIn = async (folder: string): Promise<readonly string[]> =>
+  (await namesIn(folder)).filter((name) => /^[0-9a-f]{2}$/.test(name));
