@@ -29,5 +29,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   interrupted: interruption.signal,
-  program: createProgram((text) => process.stdout.write(text)),
+  program: createProgram(process.stdout),
 });

@@ -45,7 +45,7 @@ export const withClient = async <Result>(
     return work(createRemoteClient(remote));
   }
   const config = await configOf(context, flags);
-  const app = await holding(context, config, () => context.program.embed(config));
+  const app = await holding(context, () => context.program.embed(config));
   try {
     const { createEmbeddedClient } = await import('./embedded-client.ts');
     return await work(createEmbeddedClient(app));
@@ -54,20 +54,12 @@ export const withClient = async <Result>(
   }
 };
 
-/** Opens what needs the data folder for itself; says what to do when another process has it. */
-export const holding = async <Result>(
-  context: CliContext,
-  config: Config,
-  open: () => Promise<Result>,
-): Promise<Result> => {
+/** Opens what needs the data folder for itself; another process that has it is a `CommandError` of its own. */
+export const holding = async <Result>(context: CliContext, open: () => Promise<Result>): Promise<Result> => {
   try {
     return await open();
   } catch (error) {
     if (!context.program.isFolderHeld(error)) throw error;
-    const host = config.server.host.includes(':') ? `[${config.server.host}]` : config.server.host;
-    throw new CommandError(
-      `${(error as Error).message}\nTo work with the server that has it, set LIMNER_URL (probably http://${host}:${config.server.port}) and LIMNER_API_KEY.`,
-      { exitCode: exitCodes.folderHeld, cause: error },
-    );
+    throw new CommandError((error as Error).message, { exitCode: exitCodes.folderHeld, cause: error });
   }
 };

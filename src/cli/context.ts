@@ -4,7 +4,7 @@ import type { Environment } from '../config/environment.ts';
 
 /** Where a command writes to. */
 export interface Terminal {
-  write(text: string): unknown;
+  write(text: string): void;
   readonly isTTY?: boolean;
   readonly columns?: number;
 }

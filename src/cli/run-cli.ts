@@ -45,8 +45,8 @@ const createProgram = (context: CliContext, run: (command: Promise<number>) => P
     .exitOverride()
     .showSuggestionAfterError()
     .configureOutput({
-      writeOut: (text) => void context.stdout.write(text),
-      writeErr: (text) => void context.stderr.write(text),
+      writeOut: (text) => context.stdout.write(text),
+      writeErr: (text) => context.stderr.write(text),
     });
 
   /** A command that reads the configuration. */

@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { KeyStore } from '../access/keys.ts';
 import type { App } from '../app.ts';
-import type { EmbeddedApp, Program } from '../cli/context.ts';
+import type { EmbeddedApp, Program, Terminal } from '../cli/context.ts';
 import type { Config } from '../config/config.ts';
 import { createLogger } from '../observe/logger.ts';
 
@@ -10,9 +10,9 @@ import { createLogger } from '../observe/logger.ts';
 const COMMAND_LINE = 'command line';
 
 /** What the command line can do with the program; each part is loaded when it is first needed. */
-export const createProgram = (print: (text: string) => void): Program => ({
+export const createProgram = (stdout: Terminal): Program => ({
   adapters: async () => (await import('../app.ts')).adapters,
-  serve: (config, stop) => serve(config, stop, print),
+  serve: (config, stop) => serve(config, stop, stdout),
   embed,
   openKeys: async (config) => {
     const { openStores } = await import('../app.ts');
@@ -21,9 +21,9 @@ export const createProgram = (print: (text: string) => void): Program => ({
   isFolderHeld: (error) => error instanceof Error && error.name === 'FolderHeld',
 });
 
-const serve = async (config: Config, stop: AbortSignal, print: (text: string) => void): Promise<void> => {
+const serve = async (config: Config, stop: AbortSignal, stdout: Terminal): Promise<void> => {
   const { createApp } = await import('../app.ts');
-  const logger = createLogger({ level: config.logLevel });
+  const logger = createLogger({ level: config.logLevel, destination: stdout });
   const app = await createApp({ config, logger });
   try {
     for (const notice of config.notices) logger.warn(notice);
@@ -34,7 +34,7 @@ const serve = async (config: Config, stop: AbortSignal, print: (text: string) =>
     }
     const firstKey = await prepareKeys(app.keys, config);
     const url = await app.listen();
-    if (firstKey !== undefined) print(`API key, shown this once: ${firstKey}\n`);
+    if (firstKey !== undefined) stdout.write(`API key, shown this once: ${firstKey}\n`);
     logger.info({ url, dataDir: config.dataDir }, 'listening');
     await aborted(stop);
     logger.info('stopping');

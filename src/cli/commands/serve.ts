@@ -24,6 +24,6 @@ export const serve = async (context: CliContext, options: ServeOptions): Promise
     );
   }
   const config = await configOf(context, flags);
-  await holding(context, config, () => context.program.serve(config, context.interrupted));
+  await holding(context, () => context.program.serve(config, context.interrupted));
   return exitCodes.ok;
 };
