@@ -30,7 +30,7 @@ export class TokenBucket {
   }
 
   /** How long until `units` may be taken, milliseconds; without an argument, until the bucket is full again. */
-  waitMs(units = this.#perMinute): number {
+  waitMs(units = this.#burst): number {
     if (this.#perMinute === Infinity) return 0;
     this.#refill();
     return Math.max(0, Math.ceil(((units - this.#tokens) / this.#perMinute) * 60_000));
@@ -39,7 +39,9 @@ export class TokenBucket {
   #refill(): void {
     if (this.#perMinute === Infinity) return;
     const now = this.#now();
-    this.#tokens = Math.min(this.#burst, this.#tokens + ((now - this.#at) / 60_000) * this.#perMinute);
+    // A clock that is set back takes nothing away.
+    const elapsed = Math.max(0, now - this.#at);
+    this.#tokens = Math.min(this.#burst, this.#tokens + (elapsed / 60_000) * this.#perMinute);
     this.#at = now;
   }
 }
