@@ -2,6 +2,7 @@
 import { parseArgs } from 'node:util';
 import { startArkEmulator } from './ark/index.ts';
 import type { Emulator } from './emulator.ts';
+import { startJimengEmulator } from './jimeng/index.ts';
 
 export type RunEmulatorsOptions = {
   /** The first port; each emulator has its own offset from it. Default 9301. */
@@ -35,6 +36,18 @@ const EMULATORS: readonly ((settings: Settings) => Promise<Started>)[] = [
   async (settings) => {
     const ark = await startArkEmulator(settings);
     return { emulator: ark, environment: { ARK_BASE_URL: ark.baseUrl, ARK_API_KEY: ark.apiKey } };
+  },
+  async (settings) => {
+    const jimeng = await startJimengEmulator(settings);
+    const { accessKeyId, secretAccessKey } = jimeng.account;
+    return {
+      emulator: jimeng,
+      environment: {
+        JIMENG_BASE_URL: jimeng.baseUrl,
+        VOLC_ACCESS_KEY_ID: accessKeyId,
+        VOLC_SECRET_ACCESS_KEY: secretAccessKey,
+      },
+    };
   },
 ];
 
