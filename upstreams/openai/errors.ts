@@ -168,16 +168,16 @@ const ROWS: Readonly<Record<string, Row>> = {
     'response_format',
     "Unknown parameter: 'response_format'.",
   ),
-  missing_parameter: validator('missing_required_parameter', 'prompt', "Missing required parameter: 'prompt'."),
+  missing_parameter: validator(
+    'missing_required_parameter',
+    'prompt',
+    "Missing required parameter: 'prompt'.",
+  ),
   invalid_type: validator('invalid_type', 'n', "Invalid type for 'n'."),
   prompt_too_long: validator('string_above_max_length', 'prompt', "Invalid 'prompt': string too long."),
   unsupported_mimetype: validator('unsupported_file_mimetype', 'image', 'Unsupported mimetype.'),
   missing_mimetype: validator('missing_file_mimetype', 'image', 'The file has no mimetype.'),
-  billing_hard_limit: validator(
-    'billing_hard_limit_reached',
-    null,
-    'Billing hard limit has been reached.',
-  ),
+  billing_hard_limit: validator('billing_hard_limit_reached', null, 'Billing hard limit has been reached.'),
   billing_hard_limit_429: validator(
     'billing_hard_limit_reached',
     null,
@@ -302,7 +302,5 @@ export function refusalNamed(name: string): OpenAiRefusal {
 /** The wall in front of the vendor: no JSON, and a delay that nobody should obey (section 4). */
 export function cloudflareReply(): Reply {
   const reply = textReply(429, 'text/plain; charset=UTF-8', 'error code: 1015');
-  return reply.kind === 'whole'
-    ? { ...reply, headers: { ...reply.headers, 'retry-after': '54749' } }
-    : reply;
+  return reply.kind === 'whole' ? { ...reply, headers: { ...reply.headers, 'retry-after': '54749' } } : reply;
 }

@@ -305,7 +305,8 @@ function parseJson(exchange: Exchange): Fields {
 
 function parseForm(exchange: Exchange, contentType: string): ReturnType<typeof readMultipart> & object {
   const parts = readMultipart(contentType, exchange.body);
-  if (parts === undefined) throw invalidRequest(null, null, 'We could not parse the multipart form of your request.');
+  if (parts === undefined)
+    throw invalidRequest(null, null, 'We could not parse the multipart form of your request.');
   return parts;
 }
 

@@ -28,8 +28,20 @@ export class Limits {
   /** Takes what a call needs. Throws `OpenAiRefusal` naming the first limit that does not have it. */
   take(model: string, images: number, inputImages: number, tokens: number): void {
     const wanted = [
-      { bucket: this.#requests, units: 1, type: 'requests', unit: 'requests', limit: this.#perMinute.requests },
-      { bucket: this.#images, units: images, type: 'requests', unit: 'images', limit: this.#perMinute.images },
+      {
+        bucket: this.#requests,
+        units: 1,
+        type: 'requests',
+        unit: 'requests',
+        limit: this.#perMinute.requests,
+      },
+      {
+        bucket: this.#images,
+        units: images,
+        type: 'requests',
+        unit: 'images',
+        limit: this.#perMinute.images,
+      },
       {
         bucket: this.#inputImages,
         units: inputImages,

@@ -120,7 +120,8 @@ export function faultOfSize(model: GptModel, text: string): string | undefined {
   const size = parseSize(text);
   if (size === undefined) return `Invalid value: '${text}'. ${supported}, and WIDTHxHEIGHT.`;
   const { width, height } = size;
-  if (width % 16 !== 0 || height % 16 !== 0) return `Invalid size '${text}': both sides must be multiples of 16.`;
+  if (width % 16 !== 0 || height % 16 !== 0)
+    return `Invalid size '${text}': both sides must be multiples of 16.`;
   const [short, long] = width < height ? [width, height] : [height, width];
   if (long > 3840) return `Invalid size '${text}': the longest edge is at most 3840.`;
   if (long > 3 * short) return `Invalid size '${text}': the ratio is between 1:3 and 3:1.`;

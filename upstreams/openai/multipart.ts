@@ -35,7 +35,9 @@ export function readMultipart(contentType: string, body: Buffer): readonly Part[
 }
 
 function boundaryOf(contentType: string): string | undefined {
-  const found = /^multipart\/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(contentType);
+  const found = /^multipart\/form-data\s*;(?:.*;)?\s*boundary=(?:"([^"]{1,70})"|([^\s;"]{1,70}))/i.exec(
+    contentType,
+  );
   return found?.[1] ?? found?.[2];
 }
 

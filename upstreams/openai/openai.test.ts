@@ -74,7 +74,10 @@ const generate = async (fields: Record<string, unknown> = {}, emulator = openai)
 type FormFile = { name: string; bytes: Buffer; type?: string; filename?: string };
 
 /** Written by hand, so that a part can lack what a well-behaved client always sends. */
-function form(fields: Record<string, string>, files: readonly FormFile[]): { body: Uint8Array; type: string } {
+function form(
+  fields: Record<string, string>,
+  files: readonly FormFile[],
+): { body: Uint8Array; type: string } {
   const boundary = 'a-boundary-of-our-own';
   const parts = [
     ...Object.entries(fields).map(([name, value]) =>
@@ -107,7 +110,12 @@ async function edit(
   );
 }
 
-function picture(format: 'png' | 'jpeg' | 'webp' | 'gif', width = 64, height = 64, alpha = false): Promise<Buffer> {
+function picture(
+  format: 'png' | 'jpeg' | 'webp' | 'gif',
+  width = 64,
+  height = 64,
+  alpha = false,
+): Promise<Buffer> {
   const background = alpha ? { r: 1, g: 2, b: 3, alpha: 0.5 } : { r: 1, g: 2, b: 3 };
   return sharp({ create: { width, height, channels: alpha ? 4 : 3, background } })
     .toFormat(format)
@@ -134,7 +142,10 @@ describe('the edge', () => {
   test('an unknown path is 404 in the usual envelope, and variations are gone', async () => {
     for (const path of ['/images/variations', '/images/generations/', '/nowhere']) {
       const answer = await read(await post(openai, path, {}));
-      expect([answer.status, answer.error]).toMatchObject([404, { type: 'invalid_request_error', code: null }]);
+      expect([answer.status, answer.error]).toMatchObject([
+        404,
+        { type: 'invalid_request_error', code: null },
+      ]);
     }
   });
 
@@ -289,7 +300,11 @@ describe('parameters of GPT models', () => {
   ])('%s refuses %s and says why', async (model, size, why) => {
     const { status, error } = await generate({ model, size });
     expect(status).toBe(400);
-    expect(error).toMatchObject({ type: 'image_generation_user_error', param: 'size', code: 'invalid_value' });
+    expect(error).toMatchObject({
+      type: 'image_generation_user_error',
+      param: 'size',
+      code: 'invalid_value',
+    });
     expect(error?.message).toContain(why);
   });
 });
@@ -348,7 +363,9 @@ describe('answers of GPT models', () => {
 
   test.each(['png', 'webp'])('a padded %s stays a picture', async (format) => {
     const padded = await start({ pictureBytes: 1024 * 1024 });
-    const bytes = await bytesOf((await generate({ output_format: format, size: '1024x640' }, padded)).data[0]);
+    const bytes = await bytesOf(
+      (await generate({ output_format: format, size: '1024x640' }, padded)).data[0],
+    );
     expect(Math.abs(bytes.length - 1024 * 1024)).toBeLessThan(16);
     expect((await sharp(bytes, { failOn: 'warning' }).raw().toBuffer()).length).toBe(1024 * 640 * 3);
   });
@@ -405,21 +422,36 @@ describe('edits', () => {
     ],
     [
       'a second that is no picture',
-      async () => edit({}, [await file('image[]'), { name: 'image[]', type: 'image/png', bytes: Buffer.alloc(99) }]),
+      async () =>
+        edit({}, [await file('image[]'), { name: 'image[]', type: 'image/png', bytes: Buffer.alloc(99) }]),
       null,
       'image[1]',
     ],
-    ['a jpeg that says png', async () => edit({}, [{ ...(await file()), bytes: await picture('jpeg') }]), null, 'image'],
+    [
+      'a jpeg that says png',
+      async () => edit({}, [{ ...(await file()), bytes: await picture('jpeg') }]),
+      null,
+      'image',
+    ],
     ['image twice', async () => edit({}, [await file(), await file()]), 'invalid_value', 'image'],
     [
       '17 files',
-      async () => edit({}, Array.from({ length: 17 }, (): FormFile => ({ ...small, name: 'image[]' }))),
+      async () =>
+        edit(
+          {},
+          Array.from({ length: 17 }, (): FormFile => ({ ...small, name: 'image[]' })),
+        ),
       'invalid_value',
       'image',
     ],
     ['text for a file', () => edit({ image: 'x' }, []), 'invalid_type', 'image'],
     ['a number that is none', async () => edit({ n: 'two' }, [await file()]), 'invalid_type', 'n'],
-    ['response_format', async () => edit({ response_format: 'url' }, [await file()]), 'unknown_parameter', 'response_format'],
+    [
+      'response_format',
+      async () => edit({ response_format: 'url' }, [await file()]),
+      'unknown_parameter',
+      'response_format',
+    ],
     [
       'input_fidelity on 2.6',
       async () => edit({ input_fidelity: 'high' }, [await file()]),
@@ -432,14 +464,25 @@ describe('edits', () => {
       'invalid_input_fidelity_model',
       'input_fidelity',
     ],
-    ['a mask without alpha', async () => edit({}, [await file(), await file('mask')]), 'invalid_value', 'mask'],
     [
-      'a mask of another size',
-      async () => edit({}, [await file(), { ...(await file('mask')), bytes: await picture('png', 32, 64, true) }]),
+      'a mask without alpha',
+      async () => edit({}, [await file(), await file('mask')]),
       'invalid_value',
       'mask',
     ],
-    ['markup on an old model', async () => edit({ model: V2 }, [await file(), await file('markup')]), 'invalid_value', 'markup'],
+    [
+      'a mask of another size',
+      async () =>
+        edit({}, [await file(), { ...(await file('mask')), bytes: await picture('png', 32, 64, true) }]),
+      'invalid_value',
+      'mask',
+    ],
+    [
+      'markup on an old model',
+      async () => edit({ model: V2 }, [await file(), await file('markup')]),
+      'invalid_value',
+      'markup',
+    ],
     ['a retired model', async () => edit({ model: 'dall-e-2' }, [await file()]), 'invalid_value', 'model'],
   ])('%s is 400', async (_name, send, code, param) => {
     const small = await send();
@@ -467,7 +510,11 @@ describe('edits', () => {
   test.each([
     ['without a boundary', 'multipart/form-data', (body: string) => body],
     ['not closed', undefined, (body: string) => body.replace(/--\r\n$/, '')],
-    ['with a part without a name', undefined, (body: string) => body.replace('name="prompt"', 'title="prompt"')],
+    [
+      'with a part without a name',
+      undefined,
+      (body: string) => body.replace('name="prompt"', 'title="prompt"'),
+    ],
   ])('a form %s cannot be read', async (_name, type, change) => {
     const made = form({ prompt: 'a' }, []);
     const answer = await read(
@@ -486,7 +533,13 @@ beforeAll(async () => {
 });
 
 describe('streams', () => {
-  type Event = { type: string; b64_json?: string; usage?: object; partial_image_index?: number; error?: object };
+  type Event = {
+    type: string;
+    b64_json?: string;
+    usage?: object;
+    partial_image_index?: number;
+    error?: object;
+  };
   const events = async (fields: Record<string, unknown>): Promise<Event[]> => {
     const response = await post(openai, '/images/generations', {
       model: FLARE,
@@ -504,7 +557,9 @@ describe('streams', () => {
     });
   };
   const kinds = async (fields: Record<string, unknown>): Promise<string[]> =>
-    (await events(fields)).map(({ type, partial_image_index: at }) => `${type.split('.')[1] ?? type}${at ?? ''}`);
+    (await events(fields)).map(
+      ({ type, partial_image_index: at }) => `${type.split('.')[1] ?? type}${at ?? ''}`,
+    );
 
   test('partials come before the completed event, which has the usage', async () => {
     const seen = await events({ partial_images: 2, quality: 'low' });
@@ -536,7 +591,11 @@ describe('streams', () => {
   });
 
   test('a cut stream is paid for', async () => {
-    const response = await post(openai, '/images/generations', { model: FLARE, prompt: '__stream_cut__', stream: true });
+    const response = await post(openai, '/images/generations', {
+      model: FLARE,
+      prompt: '__stream_cut__',
+      stream: true,
+    });
     await expect(response.text()).rejects.toThrow('terminated');
     expect(openai.ledger.images).toBe(1);
   });
@@ -692,7 +751,10 @@ describe('Azure', () => {
       'azure_responsible_ai',
       { code: 'content_policy_violation', inner_error: { code: 'ResponsibleAIPolicyViolation' } },
     ],
-    ['azure_moderation', { code: 'moderation_blocked', message: expect.stringMatching(/safety_violations=\[.*\]$/) }],
+    [
+      'azure_moderation',
+      { code: 'moderation_blocked', message: expect.stringMatching(/safety_violations=\[.*\]$/) },
+    ],
   ])('the refusal %s has its own shape', async (word, error) => {
     const path = '/deployments/old/images/generations?api-version=2024-02-01';
     expect(await send(path, { prompt: `__${word}__` })).toMatchObject({ status: 400, error });
@@ -727,7 +789,12 @@ describe('limits and faults', () => {
     openai.faults.set([fault, { ...fault, match: 'edit' }]);
     const response = await post(openai, '/images/generations', { model: FLARE, prompt: 'a' });
     expect([response.status, response.headers.get('retry-after')]).toEqual([418, '7']);
-    expect((await read(response)).error).toEqual({ message: 'short', type: 'T', param: null, code: 'teapot' });
+    expect((await read(response)).error).toEqual({
+      message: 'short',
+      type: 'T',
+      param: null,
+      code: 'teapot',
+    });
     expect((await edit({}, [small])).error?.code).toBe('teapot');
   });
 
@@ -794,7 +861,11 @@ describe('limits and faults', () => {
     expect(response.headers.get('retry-after')).toBe('20');
     expect(await read(response)).toMatchObject({
       status: 429,
-      error: { type: 'requests', code: 'rate_limit_exceeded', message: expect.stringContaining('in 20000ms') },
+      error: {
+        type: 'requests',
+        code: 'rate_limit_exceeded',
+        message: expect.stringContaining('in 20000ms'),
+      },
     });
     now += 20_000;
     expect((await generate({}, limited)).status).toBe(200);

@@ -169,7 +169,11 @@ function readFormat(fields: Fields, profile: Profile): Parameters['outputFormat'
     profile === 'azure' ? ['png', 'jpeg'] : ['png', 'jpeg', 'webp', 'gif', 'svg'],
   );
   if (format === 'gif' || format === 'svg')
-    throw invalidImageRequest('invalid_value', 'output_format', `The preview of '${format}' is not open to you.`);
+    throw invalidImageRequest(
+      'invalid_value',
+      'output_format',
+      `The preview of '${format}' is not open to you.`,
+    );
   return format === 'jpeg' || format === 'webp' ? format : 'png';
 }
 
@@ -220,7 +224,11 @@ function oneOf(fields: Fields, name: string, words: readonly string[]): string |
   const value = text(fields, name);
   if (value === undefined || words.includes(value)) return value;
   const supported = words.map((word) => `'${word}'`).join(', ');
-  throw invalidImageRequest('invalid_value', name, `Invalid value: '${value}'. Supported values are: ${supported}.`);
+  throw invalidImageRequest(
+    'invalid_value',
+    name,
+    `Invalid value: '${value}'. Supported values are: ${supported}.`,
+  );
 }
 
 /** The way the dall-e validator spoke. */

@@ -149,7 +149,12 @@ function itemOf(picture: Picture, at: number, accepted: Accepted, workshop: Work
 }
 
 const SAFE_CATEGORY = { filtered: false, severity: 'safe' };
-const SAFE = { hate: SAFE_CATEGORY, sexual: SAFE_CATEGORY, violence: SAFE_CATEGORY, self_harm: SAFE_CATEGORY };
+const SAFE = {
+  hate: SAFE_CATEGORY,
+  sexual: SAFE_CATEGORY,
+  violence: SAFE_CATEGORY,
+  self_harm: SAFE_CATEGORY,
+};
 const UNSEEN = { detected: false, filtered: false };
 
 function inline(picture: Picture, fault: Fault | undefined): { b64_json: InlineBase64 } {

@@ -37,11 +37,16 @@ export async function readEditForm(
   model: (fields: Fields) => GptModel,
   reader: ReferenceReader,
 ): Promise<EditForm> {
-  const isFile = (part: Part): boolean => part.name === 'image' || part.name === 'image[]' || OVERLAYS.has(part.name);
+  const isFile = (part: Part): boolean =>
+    part.name === 'image' || part.name === 'image[]' || OVERLAYS.has(part.name);
   const fields = fieldsOf(parts.filter((part) => !isFile(part)));
   const images = parts.filter((part) => isFile(part) && !OVERLAYS.has(part.name));
   if (images.filter(({ name }) => name === 'image').length > 1) {
-    throw invalidRequest('invalid_value', 'image', "Duplicate parameter: 'image'. Use the array syntax instead.");
+    throw invalidRequest(
+      'invalid_value',
+      'image',
+      "Duplicate parameter: 'image'. Use the array syntax instead.",
+    );
   }
   const isArray = images.some(({ name }) => name === 'image[]');
   const uploads = images.map((part, at) => uploadOf(part, isArray ? `image[${at}]` : 'image'));
@@ -70,8 +75,10 @@ export async function readEditJson(
 function fieldsOf(parts: readonly Part[]): Fields {
   const fields: Record<string, unknown> = {};
   for (const { name, bytes, filename } of parts) {
-    if (filename !== undefined) throw invalidRequest('invalid_type', name, `Invalid type for '${name}': a file.`);
-    if (Object.hasOwn(fields, name)) throw invalidRequest('invalid_type', name, `Duplicate parameter: '${name}'.`);
+    if (filename !== undefined)
+      throw invalidRequest('invalid_type', name, `Invalid type for '${name}': a file.`);
+    if (Object.hasOwn(fields, name))
+      throw invalidRequest('invalid_type', name, `Duplicate parameter: '${name}'.`);
     const text = bytes.toString();
     if (INTEGERS.has(name) && /^-?\d+$/.test(text)) fields[name] = Number(text);
     else if (BOOLEANS.has(name) && /^(true|false)$/.test(text)) fields[name] = text === 'true';
@@ -81,7 +88,8 @@ function fieldsOf(parts: readonly Part[]): Fields {
 }
 
 function uploadOf(part: Part, param: string): Upload {
-  if (part.filename === undefined) throw invalidRequest('invalid_type', param, `Invalid type for '${param}': expected a file.`);
+  if (part.filename === undefined)
+    throw invalidRequest('invalid_type', param, `Invalid type for '${param}': expected a file.`);
   if (part.contentType === undefined)
     throw invalidRequest('missing_file_mimetype', param, `Invalid file '${param}': no mimetype.`);
   return { param, declared: part.contentType, bytes: part.bytes };
@@ -148,7 +156,11 @@ async function checkOverlay(
     throw invalidImageRequest('invalid_value', 'markup', 'markup needs a 2.5 model and no mask.');
   const seen = await picture(overlay, 0, reader);
   if (seen.format !== 'png' || !seen.hasAlpha)
-    throw invalidImageRequest('invalid_value', param, `Invalid '${param}': a PNG with an alpha channel is expected.`);
+    throw invalidImageRequest(
+      'invalid_value',
+      param,
+      `Invalid '${param}': a PNG with an alpha channel is expected.`,
+    );
   if (param === 'mask' && (seen.width !== first?.width || seen.height !== first.height))
     throw invalidImageRequest('invalid_value', 'mask', 'Invalid mask: its size differs from the image.');
 }
