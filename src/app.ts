@@ -44,8 +44,6 @@ const systemClock: Clock = {
   },
 };
 
-export { adapters } from './providers/registry.ts';
-
 /** The stores of an installation, without anybody at work: enough to manage keys and look at tasks. */
 export interface Stores {
   readonly database: Database;

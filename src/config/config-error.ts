@@ -8,6 +8,9 @@ export interface ConfigFault {
   readonly message: string;
 }
 
+const formatFault = (fault: ConfigFault): string =>
+  `${fault.at}: ${fault.message}${fault.source === undefined ? '' : ` (${fault.source})`}`;
+
 /** The configuration cannot be used; holds every fault at once. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError';
@@ -19,7 +22,3 @@ export class ConfigError extends Error {
     this.faults = faults;
   }
 }
-
-/** One fault as a line. */
-export const formatFault = (fault: ConfigFault): string =>
-  `${fault.at}: ${fault.message}${fault.source === undefined ? '' : ` (${fault.source})`}`;

@@ -11,7 +11,7 @@ const COMMAND_LINE = 'command line';
 
 /** What the command line can do with the program; each part is loaded when it is first needed. */
 export const createProgram = (stdout: Terminal): Program => ({
-  adapters: async () => (await import('../app.ts')).adapters,
+  adapters: async () => (await import('../providers/registry.ts')).adapters,
   serve: (config, stop) => serve(config, stop, stdout),
   embed,
   openKeys: async (config) => {
