@@ -7,6 +7,7 @@ export const fileSchema = {
   description:
     'The address comes whole, from `url` or `oss_url` of an image; it needs no key. `Range` and `If-None-Match` work as usual.',
   tags: ['Images'],
+  security: [],
   params: Type.Object({ image: Type.String({ description: 'The file name in the link.' }) }),
   response: {
     200: otherAnswer('The picture.', 'image/*', {

@@ -12,6 +12,7 @@ export const healthSchema = {
   operationId: 'isAlive',
   summary: 'Whether the process is alive',
   tags,
+  security: [],
   response: { 200: answer('It is.', StatusSchema) },
 };
 
@@ -19,5 +20,6 @@ export const readySchema = {
   operationId: 'isReady',
   summary: 'Whether the process takes tasks',
   tags,
+  security: [],
   response: { 200: answer('It does.', StatusSchema), 503: answer('It starts or drains.', StatusSchema) },
 };
