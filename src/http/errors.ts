@@ -6,7 +6,7 @@ import { requestLimits } from '../core/request.ts';
 import type { Logger } from '../observe/logger.ts';
 
 /** OpenAI's error envelope, from which every OpenAI SDK picks the class to raise. */
-export const errorBody = (error: LimnerError, requestId: string | undefined) => ({
+const errorBody = (error: LimnerError, requestId: string | undefined) => ({
   error: {
     message: error.detail,
     type: catalogue[error.code].type,

@@ -1,5 +1,5 @@
 /** Largest reference picture that a request may carry (design §4). */
-export const MAX_REFERENCE_BYTES = 10 * 1024 * 1024;
+const MAX_REFERENCE_BYTES = 10 * 1024 * 1024;
 
 const PREFIX = /^data:image\/[a-z0-9.+-]{1,40}(?:;[a-z0-9=._-]{1,40})?;base64,/i;
 

@@ -263,7 +263,7 @@ export type TaskView = Static<typeof TaskSchema>;
 export type ImageView = Static<typeof ImageSchema>;
 
 /** The filters of the list. */
-export const TaskListQuerySchema = Type.Object(
+const TaskListQuerySchema = Type.Object(
   {
     limit: Type.Optional(
       Type.Integer({ minimum: 1, maximum: 100, default: 20, description: 'Tasks in a page.' }),
