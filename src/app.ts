@@ -10,7 +10,6 @@ import { LimnerError } from './core/errors.ts';
 import type { ModelCard } from './core/model-card.ts';
 import type { Database } from './database/database.ts';
 import { lockFolder } from './database/sqlite/folder-lock.ts';
-import { moduleBeside } from './database/sqlite/module-beside.ts';
 import { openSqliteDatabase } from './database/sqlite/sqlite-database.ts';
 import type { EngineParts } from './engine/engine-parts.ts';
 import type { ReachFaultPoint } from './engine/fault-points.ts';
@@ -29,6 +28,7 @@ import { createGuardedFetcher } from './providers/fetch-guard.ts';
 import { NotSent } from './providers/provider.ts';
 import { adapterByName } from './providers/registry.ts';
 import { createUpstreamClient, createUpstreamDispatcher, type UpstreamConnection } from './providers/upstream-client.ts';
+import { moduleBeside } from './threads/start-thread.ts';
 import { createTaskStore } from './tasks/sql-task-store.ts';
 import type { TaskStore } from './tasks/task-store.ts';
 
@@ -71,7 +71,7 @@ export const openStores = async (config: Config): Promise<Stores> => {
 
 /** For an adapter that has no upstream to speak to. */
 const noUpstream: UpstreamConnection = {
-  forCall: () => ({ exchange: () => Promise.reject(new NotSent('This provider has no upstream')) }),
+  forCall: () => ({ baseUrl: '', exchange: () => Promise.reject(new NotSent('This provider has no upstream')) }),
 };
 
 const connectProvider = (config: ProviderConfig, spool: Spool): Provider => {

@@ -54,6 +54,8 @@ export interface UpstreamAnswer {
  * certainly never left, `AnswerLost` when it may have arrived and no whole answer came back.
  */
 export interface UpstreamClient {
+  /** The provider's `base_url`, for protocols that sign host and path; without a slash at its end. */
+  readonly baseUrl: string;
   exchange(request: UpstreamRequest): Promise<UpstreamAnswer>;
 }
 

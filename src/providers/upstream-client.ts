@@ -65,6 +65,7 @@ export const createUpstreamClient = (options: UpstreamConnectionOptions): Upstre
       // Goes on from answer to answer: a second one must not overwrite what was recorded from the first.
       const nextName = (): string => `${callId}-inline-${pictures++}`;
       return {
+        baseUrl: `${base.origin}${basePath}`,
         exchange: (request) => {
           const path = `${basePath}${request.path}${queryOf(request)}`;
           return exchange(options, { origin: base.origin, path, request, signal, nextName });

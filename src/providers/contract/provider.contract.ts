@@ -176,7 +176,7 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
     const signal = options.signal ?? new AbortController().signal;
     const http: UpstreamClient =
       baseUrl === undefined
-        ? { exchange: () => Promise.reject(new Error('this adapter has no upstream')) }
+        ? { baseUrl: '', exchange: () => Promise.reject(new Error('this adapter has no upstream')) }
         : createUpstreamClient({ baseUrl, dispatcher, sink: spool }).forCall({ callId, signal });
     const context: AdapterContext<never> = {
       settings: subject.settings as never,

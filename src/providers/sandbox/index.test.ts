@@ -51,7 +51,7 @@ const contextAt = (nowMs: number, callId = 'call_1') => {
   const kept: Buffer[] = [];
   const context: AdapterContext<never> = {
     settings: {} as never,
-    http: { exchange: () => Promise.reject(new Error(offline)) },
+    http: { baseUrl: '', exchange: () => Promise.reject(new Error(offline)) },
     callId,
     keep: async (picture) => ({ at: 'spool', name: `kept-${kept.push(Buffer.from(picture))}` }),
     nowMs,
