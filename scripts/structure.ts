@@ -7,7 +7,7 @@ import { isTestMaterial } from './source-files.ts';
 
 /** Lower layers first: an area imports areas of lower layers only. */
 const layers: readonly (readonly string[])[] = [
-  ['core'],
+  ['core', 'threads'],
   ['config', 'database', 'providers', 'tasks', 'jobs', 'images', 'access', 'observe'],
   ['engine', 'actions'],
   ['http', 'cli'],

@@ -9,7 +9,7 @@ import type { ApiKey, KeyRole, KeyStore } from './keys.ts';
 /** Name of the key that the environment gives; no other key may have it. */
 const BOOTSTRAP = 'bootstrap';
 
-const upsertKey = prepare<ApiKeyRow>((db, value) =>
+const upsertKey = prepare<ApiKeyRow>('upsertKey', (db, value) =>
   db
     .insertInto('api_keys')
     .values({
@@ -28,14 +28,14 @@ const insertKey = operation('insertKey', async (connection, row: ApiKeyRow): Pro
   await connection.run(upsertKey, row);
 });
 
-const validateBootstrap = prepare<Pick<ApiKeyRow, 'hash'>>((db, value) =>
+const validateBootstrap = prepare<Pick<ApiKeyRow, 'hash'>>('validateBootstrap', (db, value) =>
   db
     .updateTable('api_keys')
     .set({ role: 'admin', name: BOOTSTRAP, revoked_at: null })
     .where('hash', '=', value('hash')),
 );
 
-const revokeOtherBootstraps = prepare<Pick<ApiKeyRow, 'hash' | 'revoked_at'>>((db, value) =>
+const revokeOtherBootstraps = prepare<Pick<ApiKeyRow, 'hash' | 'revoked_at'>>('revokeOtherBootstraps', (db, value) =>
   db
     .updateTable('api_keys')
     .set({ revoked_at: value('revoked_at') })
@@ -51,7 +51,7 @@ const bootstrapKey = operation('bootstrapKey', async (connection, row: ApiKeyRow
   await connection.run(revokeOtherBootstraps, { hash: row.hash, revoked_at: row.created_at });
 });
 
-const stampRevoked = prepare<Pick<ApiKeyRow, 'id' | 'revoked_at'>>((db, value) =>
+const stampRevoked = prepare<Pick<ApiKeyRow, 'id' | 'revoked_at'>>('stampRevoked', (db, value) =>
   db
     .updateTable('api_keys')
     .set({ revoked_at: value('revoked_at') })
@@ -59,7 +59,7 @@ const stampRevoked = prepare<Pick<ApiKeyRow, 'id' | 'revoked_at'>>((db, value) =
     .where('revoked_at', 'is', null),
 );
 
-const keyById = prepare<Pick<ApiKeyRow, 'id'>, ApiKeyRow>((db, value) =>
+const keyById = prepare<Pick<ApiKeyRow, 'id'>, ApiKeyRow>('keyById', (db, value) =>
   db.selectFrom('api_keys').selectAll().where('id', '=', value('id')),
 );
 
@@ -71,14 +71,14 @@ const revokeKey = operation(
   },
 );
 
-const insertSecret = prepare<InstallationSecretRow>((db, value) =>
+const insertSecret = prepare<InstallationSecretRow>('insertSecret', (db, value) =>
   db
     .insertInto('installation_secrets')
     .values({ name: value('name'), value: value('value') })
     .onConflict((conflict) => conflict.column('name').doNothing()),
 );
 
-const secretByName = prepare<Pick<InstallationSecretRow, 'name'>, InstallationSecretRow>((db, value) =>
+const secretByName = prepare<Pick<InstallationSecretRow, 'name'>, InstallationSecretRow>('secretByName', (db, value) =>
   db.selectFrom('installation_secrets').selectAll().where('name', '=', value('name')),
 );
 
@@ -90,11 +90,11 @@ const keepSecret = operation('keepSecret', async (connection, row: InstallationS
 /** The writes of this store, for the thread that runs them by name. */
 export const operations = [insertKey, bootstrapKey, revokeKey, keepSecret];
 
-const keyByHash = prepare<Pick<ApiKeyRow, 'hash'>, ApiKeyRow>((db, value) =>
+const keyByHash = prepare<Pick<ApiKeyRow, 'hash'>, ApiKeyRow>('keyByHash', (db, value) =>
   db.selectFrom('api_keys').selectAll().where('hash', '=', value('hash')),
 );
 
-const allKeys = prepare<Record<never, never>, ApiKeyRow>((db) => db.selectFrom('api_keys').selectAll().orderBy('id'));
+const allKeys = prepare<Record<never, never>, ApiKeyRow>('allKeys', (db) => db.selectFrom('api_keys').selectAll().orderBy('id'));
 
 const toKey = (row: ApiKeyRow): ApiKey => ({
   id: row.id,

@@ -2,7 +2,7 @@
  * The database as its users see it: prepared reads at any time, and writes as named operations, each a transaction
  * of its own. Whether operations share a commit (SQLite) or run in parallel (PostgreSQL) is the implementation's.
  */
-import type { Prepared, SqlValue } from './prepared.ts';
+import type { Prepared } from './prepared.ts';
 
 /** Runs prepared statements. */
 export interface Connection {
@@ -40,5 +40,3 @@ export const firstRow = async <Values, Row>(
   query: Prepared<Values, Row>,
   values: Values,
 ): Promise<Row | undefined> => (await connection.all(query, values))[0];
-
-export type { SqlValue };

@@ -17,31 +17,31 @@ import {
 } from './task-operations.ts';
 import type { TaskQuery, TaskStore } from './task-store.ts';
 
-const taskOfKey = prepare<{ id: string; key_id: string }, TaskRow>((db, value) =>
+const taskOfCaller = prepare<{ id: string; key_id: string }, TaskRow>('taskOfCaller', (db, value) =>
   db.selectFrom('tasks').selectAll().where('id', '=', value('id')).where('key_id', '=', value('key_id')),
 );
 
-const taskById = prepare<{ id: string }, TaskRow>((db, value) =>
+const taskById = prepare<{ id: string }, TaskRow>('taskById', (db, value) =>
   db.selectFrom('tasks').selectAll().where('id', '=', value('id')),
 );
 
-const callsOf = prepare<{ task_id: string }, CallRow>((db, value) =>
+const callsOf = prepare<{ task_id: string }, CallRow>('callsOf', (db, value) =>
   db.selectFrom('calls').selectAll().where('task_id', '=', value('task_id')).orderBy('slot').orderBy('attempt'),
 );
 
-const imagesOf = prepare<{ task_id: string }, ImageRow>((db, value) =>
+const imagesOf = prepare<{ task_id: string }, ImageRow>('imagesOf', (db, value) =>
   db.selectFrom('images').selectAll().where('task_id', '=', value('task_id')).orderBy('place'),
 );
 
-const imageById = prepare<{ id: string }, ImageRow>((db, value) =>
+const imageById = prepare<{ id: string }, ImageRow>('imageById', (db, value) =>
   db.selectFrom('images').selectAll().where('id', '=', value('id')),
 );
 
-const imageByFile = prepare<{ file_key: string }, Pick<ImageRow, 'file_key'>>((db, value) =>
+const imageByFile = prepare<{ file_key: string }, Pick<ImageRow, 'file_key'>>('imageByFile', (db, value) =>
   db.selectFrom('images').select('file_key').where('file_key', '=', value('file_key')),
 );
 
-const openTask = prepare<{ id: string }, Pick<TaskRow, 'id'>>((db, value) =>
+const openTask = prepare<{ id: string }, Pick<TaskRow, 'id'>>('openTask', (db, value) =>
   db.selectFrom('tasks').select('id').where('id', '=', value('id')).where('status', 'in', ['pending', 'processing']),
 );
 
@@ -54,8 +54,8 @@ interface PageValues {
   readonly model: string;
 }
 
-const pageOf = (filter: { readonly status: boolean; readonly model: boolean }) =>
-  prepare<PageValues, TaskRow>((db, value) => {
+const pageOf = (name: string, filter: { readonly status: boolean; readonly model: boolean }) =>
+  prepare<PageValues, TaskRow>(name, (db, value) => {
     let query = db
       .selectFrom('tasks')
       .selectAll()
@@ -69,10 +69,10 @@ const pageOf = (filter: { readonly status: boolean; readonly model: boolean }) =
 
 // NOTE: one statement per set of filters, so that each finds its own index at any number of tasks.
 const pages = {
-  all: pageOf({ status: false, model: false }),
-  status: pageOf({ status: true, model: false }),
-  model: pageOf({ status: false, model: true }),
-  both: pageOf({ status: true, model: true }),
+  all: pageOf('pageOfAll', { status: false, model: false }),
+  status: pageOf('pageOfStatus', { status: true, model: false }),
+  model: pageOf('pageOfModel', { status: false, model: true }),
+  both: pageOf('pageOfStatusAndModel', { status: true, model: true }),
 };
 
 /** Sorts after every identifier of a task. */
@@ -96,7 +96,7 @@ export const createTaskStore = (database: Database): TaskStore => {
 
     get: async (taskId, keyId) => {
       if (!isId('task', taskId)) return undefined;
-      const row = await firstRow(read, taskOfKey, { id: taskId, key_id: keyId });
+      const row = await firstRow(read, taskOfCaller, { id: taskId, key_id: keyId });
       return row && withImages(row);
     },
 

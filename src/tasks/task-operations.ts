@@ -11,7 +11,7 @@ import type { Claim, Ending, InsertOutcome, NewTask, Written } from './task-stor
 
 const open = ['pending', 'processing'] as const;
 
-const insertTaskRow = prepare<TaskRow>((db, value) =>
+const insertTaskRow = prepare<TaskRow>('insertTaskRow', (db, value) =>
   db.insertInto('tasks').values({
     id: value('id'),
     key_id: value('key_id'),
@@ -29,15 +29,15 @@ const insertTaskRow = prepare<TaskRow>((db, value) =>
   }),
 );
 
-const insertJob = prepare<JobRow>((db, value) =>
+const insertJob = prepare<JobRow>('insertJob', (db, value) =>
   db.insertInto('jobs').values({ task_id: value('task_id'), lane: value('lane'), key_id: value('key_id') }),
 );
 
-const deleteJob = prepare<Pick<JobRow, 'task_id'>>((db, value) =>
+const deleteJob = prepare<Pick<JobRow, 'task_id'>>('deleteJob', (db, value) =>
   db.deleteFrom('jobs').where('task_id', '=', value('task_id')),
 );
 
-const idempotencyOf = prepare<Pick<IdempotencyRow, 'key_id' | 'idempotency_key'>, IdempotencyRow>((db, value) =>
+const idempotencyOf = prepare<Pick<IdempotencyRow, 'key_id' | 'idempotency_key'>, IdempotencyRow>('idempotencyOf', (db, value) =>
   db
     .selectFrom('idempotency')
     .selectAll()
@@ -45,7 +45,7 @@ const idempotencyOf = prepare<Pick<IdempotencyRow, 'key_id' | 'idempotency_key'>
     .where('idempotency_key', '=', value('idempotency_key')),
 );
 
-const upsertIdempotency = prepare<IdempotencyRow>((db, value) =>
+const upsertIdempotency = prepare<IdempotencyRow>('upsertIdempotency', (db, value) =>
   db
     .insertInto('idempotency')
     .values({
@@ -101,7 +101,7 @@ export const insertTask = operation('insertTask', async (connection, task: NewTa
   return { outcome: 'created' };
 });
 
-const takeOver = prepare<{ id: string; claim: string }>((db, value) =>
+const takeOver = prepare<{ id: string; claim: string }>('takeOver', (db, value) =>
   db.updateTable('tasks').set({ claim: value('claim') }).where('id', '=', value('id')).where('status', 'in', open),
 );
 
@@ -112,11 +112,11 @@ export const claimTask = operation(
     (await connection.run(takeOver, { id: claim.taskId, claim: claim.token })) > 0,
 );
 
-const heldTask = prepare<{ id: string; claim: string }, Pick<TaskRow, 'adjustments'>>((db, value) =>
+const heldTask = prepare<{ id: string; claim: string }, Pick<TaskRow, 'adjustments'>>('heldTask', (db, value) =>
   db.selectFrom('tasks').select('adjustments').where('id', '=', value('id')).where('claim', '=', value('claim')),
 );
 
-const insertCall = prepare<CallRow>((db, value) =>
+const insertCall = prepare<CallRow>('insertCall', (db, value) =>
   db.insertInto('calls').values({
     id: value('id'),
     task_id: value('task_id'),
@@ -131,7 +131,7 @@ const insertCall = prepare<CallRow>((db, value) =>
   }),
 );
 
-const startTaskRow = prepare<{ id: string; claim: string; started_at: number; adjustments: string }>((db, value) =>
+const startTaskRow = prepare<{ id: string; claim: string; started_at: number; adjustments: string }>('startTaskRow', (db, value) =>
   db
     .updateTable('tasks')
     .set({ status: 'processing', started_at: value('started_at'), adjustments: value('adjustments') })
@@ -160,19 +160,19 @@ export const startTask = operation('startTask', async (connection, start: StartP
   return 'written';
 });
 
-const callState = prepare<Pick<CallRow, 'id'>, Pick<CallRow, 'state'>>((db, value) =>
+const callState = prepare<Pick<CallRow, 'id'>, Pick<CallRow, 'state'>>('callState', (db, value) =>
   db.selectFrom('calls').select('state').where('id', '=', value('id')),
 );
 
-const moveCall = prepare<Pick<CallRow, 'id' | 'state' | 'step'>>((db, value) =>
+const moveCall = prepare<Pick<CallRow, 'id' | 'state' | 'step'>>('moveCall', (db, value) =>
   db.updateTable('calls').set({ state: value('state'), step: value('step') }).where('id', '=', value('id')),
 );
 
-const stampSent = prepare<Pick<CallRow, 'id' | 'sent_at'>>((db, value) =>
+const stampSent = prepare<Pick<CallRow, 'id' | 'sent_at'>>('stampSent', (db, value) =>
   db.updateTable('calls').set({ sent_at: value('sent_at') }).where('id', '=', value('id')).where('sent_at', 'is', null),
 );
 
-const insertImage = prepare<ImageRow>((db, value) =>
+const insertImage = prepare<ImageRow>('insertImage', (db, value) =>
   db.insertInto('images').values({
     id: value('id'),
     task_id: value('task_id'),
@@ -187,7 +187,7 @@ const insertImage = prepare<ImageRow>((db, value) =>
   }),
 );
 
-const setAdjustments = prepare<Pick<TaskRow, 'id' | 'adjustments'>>((db, value) =>
+const setAdjustments = prepare<Pick<TaskRow, 'id' | 'adjustments'>>('setAdjustments', (db, value) =>
   db.updateTable('tasks').set({ adjustments: value('adjustments') }).where('id', '=', value('id')),
 );
 
@@ -241,7 +241,7 @@ export const retryCall = operation('retryCall', async (connection, retry: RetryP
 
 type EndedRow = Pick<TaskRow, 'id' | 'status' | 'completed_at' | 'usage' | 'error' | 'adjustments'>;
 
-const endTaskRow = prepare<EndedRow & { claim: string }>((db, value) =>
+const endTaskRow = prepare<EndedRow & { claim: string }>('endTaskRow', (db, value) =>
   db
     .updateTable('tasks')
     .set({
@@ -282,11 +282,11 @@ export const finishTask = operation('finishTask', async (connection, finish: Fin
 
 type TaskOfKey = Pick<TaskRow, 'id' | 'key_id'>;
 
-const taskOfKey = prepare<TaskOfKey, Pick<TaskRow, 'status'>>((db, value) =>
+const taskOfKey = prepare<TaskOfKey, Pick<TaskRow, 'status'>>('taskOfKey', (db, value) =>
   db.selectFrom('tasks').select('status').where('id', '=', value('id')).where('key_id', '=', value('key_id')),
 );
 
-const cancelTaskRow = prepare<TaskOfKey & { completed_at: number; error: string; usage: string }>((db, value) =>
+const cancelTaskRow = prepare<TaskOfKey & { completed_at: number; error: string; usage: string }>('cancelTaskRow', (db, value) =>
   db
     .updateTable('tasks')
     .set({
@@ -327,11 +327,11 @@ export const cancelTask = operation(
   },
 );
 
-const fileKeysOf = prepare<{ task_id: string }, Pick<ImageRow, 'file_key'>>((db, value) =>
+const fileKeysOf = prepare<{ task_id: string }, Pick<ImageRow, 'file_key'>>('fileKeysOf', (db, value) =>
   db.selectFrom('images').select('file_key').where('task_id', '=', value('task_id')),
 );
 
-const deleteTaskRow = prepare<{ id: string }>((db, value) => db.deleteFrom('tasks').where('id', '=', value('id')));
+const deleteTaskRow = prepare<{ id: string }>('deleteTaskRow', (db, value) => db.deleteFrom('tasks').where('id', '=', value('id')));
 
 /** Which task to remove, and whose it must be. */
 export interface DeleteParameters {
@@ -353,7 +353,7 @@ export const deleteTask = operation(
   },
 );
 
-const endedBefore = prepare<{ completed_at: number; limit: number }, Pick<TaskRow, 'id'>>((db, value) =>
+const endedBefore = prepare<{ completed_at: number; limit: number }, Pick<TaskRow, 'id'>>('endedBefore', (db, value) =>
   db
     .selectFrom('tasks')
     .select('id')
@@ -382,7 +382,7 @@ export const deleteEndedTasks = operation(
   },
 );
 
-const deleteOldIdempotency = prepare<Pick<IdempotencyRow, 'created_at'>>((db, value) =>
+const deleteOldIdempotency = prepare<Pick<IdempotencyRow, 'created_at'>>('deleteOldIdempotency', (db, value) =>
   db.deleteFrom('idempotency').where('created_at', '<', value('created_at')),
 );
 

@@ -11,7 +11,7 @@ import { newId } from '../../src/core/ids.ts';
 import type { Image } from '../../src/core/image.ts';
 import type { ModelCard } from '../../src/core/model-card.ts';
 import type { TaskError } from '../../src/core/task.ts';
-import { moduleBeside } from '../../src/database/sqlite/module-beside.ts';
+import { moduleBeside } from '../../src/threads/start-thread.ts';
 import { openSqliteDatabase } from '../../src/database/sqlite/sqlite-database.ts';
 import { createServer } from '../../src/http/server.ts';
 import type { ServerParts } from '../../src/http/server-parts.ts';

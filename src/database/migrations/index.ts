@@ -1,5 +1,5 @@
 /** The schema's history, oldest first. A landed migration is never edited: the next one mends it. */
-import type { Sql } from '../prepared.ts';
+import type { Sql } from '../compile.ts';
 import { tasksCallsImages } from './0001-tasks-calls-images.ts';
 
 /** One step of the schema. */

@@ -1,7 +1,7 @@
 import { DatabaseSync } from 'node:sqlite';
-import { Worker } from 'node:worker_threads';
+import { moduleBeside, startThread } from '../../threads/start-thread.ts';
+import { compileStatements } from '../compile.ts';
 import type { Database, Operation } from '../database.ts';
-import { moduleBeside } from './module-beside.ts';
 import { createSqliteConnection } from './sqlite-connection.ts';
 import type { WriteRequest, WriteResult, WriterSettings } from './writer-thread.ts';
 
@@ -17,8 +17,14 @@ interface Waiting {
  *
  * @throws Error when the file cannot be opened or migrated.
  */
-export const openSqliteDatabase = async (settings: WriterSettings): Promise<Database> => {
-  const writer = new Worker(moduleBeside(import.meta.url, './writer-thread'), { workerData: settings });
+export const openSqliteDatabase = async (settings: {
+  readonly file: string;
+  /** Modules whose exported operations may be asked for; they are loaded here as well. */
+  readonly operationModules: readonly string[];
+}): Promise<Database> => {
+  const statements = compileStatements('sqlite');
+  const threadSettings: WriterSettings = { ...settings, statements };
+  const writer = startThread(moduleBeside(import.meta.url, './writer-thread'), threadSettings);
   let waiting: Waiting[] = [];
   let committing: Waiting[] = [];
   let failure: Error | undefined;
@@ -61,7 +67,7 @@ export const openSqliteDatabase = async (settings: WriterSettings): Promise<Data
   reader.exec('PRAGMA cache_size = -16000');
 
   return {
-    read: createSqliteConnection(reader),
+    read: createSqliteConnection(reader, statements),
     write: <Parameters, Result>(operation: Operation<Parameters, Result>, parameters: Parameters) =>
       new Promise<Result>((resolve, reject) => {
         if (failure !== undefined) {

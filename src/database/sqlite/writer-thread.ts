@@ -4,6 +4,7 @@
  */
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
+import type { Statement } from '../compile.ts';
 import type { Operation } from '../database.ts';
 import { migrateSqlite } from './migrate-sqlite.ts';
 import { createSqliteConnection } from './sqlite-connection.ts';
@@ -13,6 +14,8 @@ export interface WriterSettings {
   readonly file: string;
   /** Modules whose exported operations may be asked for. */
   readonly operationModules: readonly string[];
+  /** All prepared statements, so that the thread needs no query builder. */
+  readonly statements: ReadonlyMap<string, Statement>;
 }
 
 /** One write to be done. */
@@ -40,7 +43,7 @@ handle.exec('PRAGMA synchronous = FULL');
 handle.exec('PRAGMA foreign_keys = ON');
 handle.exec('PRAGMA cache_size = -16000');
 migrateSqlite(handle);
-const connection = createSqliteConnection(handle);
+const connection = createSqliteConnection(handle, settings.statements);
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
 

@@ -5,7 +5,7 @@ import type { JobRow, TaskRow } from '../../database/schema.ts';
 import { createFairQueue, type FairQueue } from '../fair-queue.ts';
 import type { Job, JobQueue, JobResult, JobWorker } from '../job-queue.ts';
 
-const addMissingJobs = prepare<Record<never, never>>((db) =>
+const addMissingJobs = prepare<Record<never, never>>('addMissingJobs', (db) =>
   db
     .insertInto('jobs')
     .columns(['task_id', 'lane', 'key_id'])
@@ -23,7 +23,7 @@ const restoreJobs = operation('restoreJobs', (connection) => connection.run(addM
 /** The writes of this queue, for the thread that runs them by name. */
 export const operations = [restoreJobs];
 
-const allJobs = prepare<Record<never, never>, JobRow & Pick<TaskRow, 'status'>>((db) =>
+const allJobs = prepare<Record<never, never>, JobRow & Pick<TaskRow, 'status'>>('allJobs', (db) =>
   db
     .selectFrom('jobs')
     .innerJoin('tasks', 'tasks.id', 'jobs.task_id')

@@ -1,4 +1,5 @@
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { moduleBeside, startThread } from '../../threads/start-thread.ts';
 import type { PictureBrief } from './draw.ts';
 import type { Drawn, DrawOrder } from './draw-worker.ts';
 
@@ -29,8 +30,7 @@ export const createPainter = (): Painter => {
   };
 
   const start = (): Worker => {
-    const extension = import.meta.url.slice(import.meta.url.lastIndexOf('.'));
-    const started = new Worker(new URL(`./draw-worker${extension}`, import.meta.url));
+    const started = startThread(moduleBeside(import.meta.url, './draw-worker'));
     started.on('message', (drawn: Drawn) => {
       const { resolve, reject } = settle(drawn.id) ?? {};
       if ('error' in drawn) reject?.(drawn.error);
