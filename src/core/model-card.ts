@@ -27,12 +27,16 @@ export interface ReferenceRule {
   readonly maxSide: number;
   readonly maxPixels: number;
   readonly maxRatio: number;
+  /** False where a negative prompt cannot go with a reference. */
+  readonly negativePrompt?: false;
 }
 
 /** Price of one delivered picture; the first entry that matches counts. */
 export interface PriceTier {
   readonly upToPixels?: number;
   readonly quality?: string;
+  /** For pictures made from a reference, or for those without one. */
+  readonly withReference?: boolean;
   readonly micros: Micros;
 }
 
@@ -64,11 +68,17 @@ export interface ModelCard {
 }
 
 /** Price of one picture of this size and quality; 0 where the card has none. */
-export const priceOf = (card: ModelCard, size: Size, quality: string | undefined): Micros =>
+export const priceOf = (
+  card: ModelCard,
+  size: Size,
+  quality: string | undefined,
+  hasReference = false,
+): Micros =>
   card.price?.tiers.find(
     (tier) =>
       (tier.upToPixels === undefined || size.width * size.height <= tier.upToPixels) &&
-      (tier.quality === undefined || tier.quality === quality),
+      (tier.quality === undefined || tier.quality === quality) &&
+      (tier.withReference === undefined || tier.withReference === hasReference),
   )?.micros ?? 0;
 
 /** The sizes that a caller may ask of a public model, whatever the upstream makes natively. */

@@ -111,6 +111,16 @@ describe('the plan of a request', () => {
     ]);
   });
 
+  it('leaves out a negative prompt that cannot go with a reference', () => {
+    const { reference } = able;
+    if (!reference) throw new Error('the card takes references');
+    const card: ModelCard = { ...able, reference: { ...reference, negativePrompt: false } };
+    const { calls, adjustments } = plan(rich, card, true);
+    expect(calls[0]).not.toHaveProperty('negativePrompt');
+    expect(adjustments).toMatchObject([{ parameter: 'negative_prompt', asked: 'dogs' }]);
+    expect(plan(rich, card).calls[0]).toMatchObject({ negativePrompt: 'dogs' });
+  });
+
   it('leaves out what the model does not know, and says so', () => {
     const { calls, adjustments } = plan({ ...rich, n: 2 }, bare);
     expect(calls[0]).toEqual(plan(plain, bare).calls[0]);

@@ -35,7 +35,7 @@ export const planCalls = ({
   readonly hasReference: boolean;
 }): Plan => {
   refuseImpossible(request, card, hasReference);
-  const { parameters, adjustments } = translate(request, card);
+  const { parameters, adjustments } = translate(request, card, hasReference);
   const { seed, ...same } = parameters;
   const size = chooseNativeSize(card.sizes, request.size);
   const calls: CallRequest[] = [];
@@ -86,10 +86,11 @@ interface Taken {
 const translate = (
   request: GenerationRequest,
   card: ModelCard,
+  hasReference: boolean,
 ): { readonly parameters: Parameters; readonly adjustments: readonly Adjustment[] } => {
   const taken: readonly Taken[] = [
     takeNotice(request, card),
-    takeNegativePrompt(request, card),
+    takeNegativePrompt(request, card, hasReference),
     takeSeed(request, card),
     takeGuidanceScale(request, card),
     takeWord('quality', request.quality, card.qualities),
@@ -112,8 +113,16 @@ const takeNotice = (request: GenerationRequest, card: ModelCard): Taken =>
     ? {}
     : { told: { parameter: 'model', asked: request.model, used: card.upstreamModel, reason: card.notice } };
 
-const takeNegativePrompt = ({ negativePrompt }: GenerationRequest, card: ModelCard): Taken => {
+const takeNegativePrompt = (
+  { negativePrompt }: GenerationRequest,
+  card: ModelCard,
+  hasReference: boolean,
+): Taken => {
   if (negativePrompt === undefined) return {};
+  if (hasReference && card.reference?.negativePrompt === false) {
+    const reason = 'The model takes no `negative_prompt` together with a reference picture; it was left out.';
+    return { told: { parameter: 'negative_prompt', asked: negativePrompt, reason } };
+  }
   return card.negativePrompt ? { sent: { negativePrompt } } : leftOut('negative_prompt', negativePrompt);
 };
 

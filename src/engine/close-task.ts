@@ -30,7 +30,7 @@ const usageOf = (run: TaskRun): Usage => {
     const call = calls.get(image.callId);
     const card = call && run.cardOf(call);
     if (call === undefined || card === undefined) continue;
-    costMicros += priceOf(card, call.request.size, call.request.quality);
+    costMicros += priceOf(card, call.request.size, call.request.quality, call.request.hasReference);
     currency ??= card.price?.currency;
   }
   return { images: run.images.length, costMicros, ...(currency !== undefined && { currency }) };
@@ -43,13 +43,19 @@ const usageOf = (run: TaskRun): Usage => {
 export const endingOf = (run: TaskRun): Ending => {
   const { task, calls, images, adjustments } = run;
   const usage = usageOf(run);
-  const failures = calls.flatMap((call) => (call.step.state === 'failed' ? [{ call, failure: call.step.failure }] : []));
+  const failures = calls.flatMap((call) =>
+    call.step.state === 'failed' ? [{ call, failure: call.step.failure }] : [],
+  );
   const reason = mostTelling(failures.map(({ failure }) => failure));
   if (images.length === 0) {
     const failed = failures.find(({ failure }) => failure === reason);
     const error: TaskError =
       failed === undefined
-        ? { code: 'internal_error', message: 'The task made no picture and nobody said why.', retryable: true }
+        ? {
+            code: 'internal_error',
+            message: 'The task made no picture and nobody said why.',
+            retryable: true,
+          }
         : toTaskError(failed.failure, failed.call.provider);
     return { status: 'failed', error, usage, adjustments };
   }
