@@ -3,6 +3,8 @@ import { parseArgs } from 'node:util';
 import { startArkEmulator } from './ark/index.ts';
 import type { Emulator } from './emulator.ts';
 import { startJimengEmulator } from './jimeng/index.ts';
+import { startKlingEmulator } from './kling/index.ts';
+import { startOpenAiEmulator } from './openai/index.ts';
 
 export type RunEmulatorsOptions = {
   /** The first port; each emulator has its own offset from it. Default 9301. */
@@ -47,6 +49,17 @@ const EMULATORS: readonly ((settings: Settings) => Promise<Started>)[] = [
         VOLC_ACCESS_KEY_ID: accessKeyId,
         VOLC_SECRET_ACCESS_KEY: secretAccessKey,
       },
+    };
+  },
+  async (settings) => {
+    const kling = await startKlingEmulator(settings);
+    return { emulator: kling, environment: { KLING_BASE_URL: kling.baseUrl, KLING_API_KEY: kling.apiKey } };
+  },
+  async (settings) => {
+    const openai = await startOpenAiEmulator(settings);
+    return {
+      emulator: openai,
+      environment: { OPENAI_BASE_URL: openai.baseUrl, OPENAI_API_KEY: openai.apiKey },
     };
   },
 ];
