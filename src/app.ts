@@ -24,10 +24,10 @@ import { createSqliteJobQueue } from './jobs/sqlite/sqlite-job-queue.ts';
 import { createTaskEvents } from './observe/events.ts';
 import type { Logger } from './observe/logger.ts';
 import { createModelCatalog, type ModelCatalog, type Provider, type PublicModel } from './providers/catalog.ts';
-import { createGuardedFetcher } from './providers/fetch-guard.ts';
+import type { GuardedFetcher } from './providers/guarded-fetch.ts';
 import { NotSent } from './providers/provider.ts';
 import { adapterByName } from './providers/registry.ts';
-import { createUpstreamClient, createUpstreamDispatcher, type UpstreamConnection } from './providers/upstream-client.ts';
+import type { UpstreamConnection } from './providers/upstream-client.ts';
 import { moduleBeside } from './threads/start-thread.ts';
 import { createTaskStore } from './tasks/sql-task-store.ts';
 import type { TaskStore } from './tasks/task-store.ts';
@@ -74,21 +74,38 @@ const noUpstream: UpstreamConnection = {
   forCall: () => ({ baseUrl: '', exchange: () => Promise.reject(new NotSent('This provider has no upstream')) }),
 };
 
-const connectProvider = (config: ProviderConfig, spool: Spool): Provider => {
-  return {
-    name: config.name,
-    adapter: adapterByName(config.adapterName),
-    settings: config.settings as never,
-    http:
-      config.baseUrl === undefined
-        ? noUpstream
-        : createUpstreamClient({ baseUrl: config.baseUrl, dispatcher: createUpstreamDispatcher(), sink: spool }),
-    ...(config.baseUrl !== undefined && { trustedHost: new URL(config.baseUrl).host }),
-    concurrency: config.concurrency,
-    pollIntervalMs: config.pollIntervalMs,
-    callTimeoutMs: config.callTimeoutMs,
+/** What speaks HTTP to the outside. Its client is loaded when somebody needs it: an idle sandbox saves 25 MB. */
+const createOutside = (config: Config, spool: Spool) => {
+  let guarded: Promise<GuardedFetcher> | undefined;
+  const guard = (): Promise<GuardedFetcher> =>
+    (guarded ??= import('./providers/fetch-guard.ts').then(({ createGuardedFetcher }) =>
+      createGuardedFetcher({ allow: config.fetchAllow }),
+    ));
+  const fetcher: GuardedFetcher = {
+    fetchToSink: async (url, order) => (await guard()).fetchToSink(url, order),
+    post: async (url, order) => (await guard()).post(url, order),
+    close: async () => (await guarded)?.close(),
   };
+  const connect = async (baseUrl: string): Promise<UpstreamConnection> => {
+    const { createUpstreamClient, createUpstreamDispatcher } = await import('./providers/upstream-client.ts');
+    return createUpstreamClient({ baseUrl, dispatcher: createUpstreamDispatcher(), sink: spool });
+  };
+  return { fetcher, connect };
 };
+
+const connectProvider = async (
+  config: ProviderConfig,
+  connect: (baseUrl: string) => Promise<UpstreamConnection>,
+): Promise<Provider> => ({
+  name: config.name,
+  adapter: adapterByName(config.adapterName),
+  settings: config.settings as never,
+  http: config.baseUrl === undefined ? noUpstream : await connect(config.baseUrl),
+  ...(config.baseUrl !== undefined && { trustedHost: new URL(config.baseUrl).host }),
+  concurrency: config.concurrency,
+  pollIntervalMs: config.pollIntervalMs,
+  callTimeoutMs: config.callTimeoutMs,
+});
 
 const publicModel = (config: ModelConfig, providers: ReadonlyMap<string, Provider>): PublicModel => ({
   name: config.name,
@@ -106,9 +123,13 @@ const publicModel = (config: ModelConfig, providers: ReadonlyMap<string, Provide
   }),
 });
 
-const wireModels = (config: Config, spool: Spool): ModelCatalog => {
-  const providers = new Map(config.providers.map((provider) => [provider.name, connectProvider(provider, spool)]));
-  return createModelCatalog(config.models.map((model) => publicModel(model, providers)));
+const wireModels = async (
+  config: Config,
+  connect: (baseUrl: string) => Promise<UpstreamConnection>,
+): Promise<ModelCatalog> => {
+  const providers = await Promise.all(config.providers.map((provider) => connectProvider(provider, connect)));
+  const byName = new Map(providers.map((provider) => [provider.name, provider]));
+  return createModelCatalog(config.models.map((model) => publicModel(model, byName)));
 };
 
 /** A running Limner. */
@@ -150,7 +171,8 @@ export const createApp = async ({
   const spool = await createSpool({ folder: join(config.dataDir, 'spool') });
   await spool.sweep();
   const images = await createFsImageStore({ folder: join(config.dataDir, 'images') });
-  const models = wireModels(config, spool);
+  const outside = createOutside(config, spool);
+  const models = await wireModels(config, outside.connect);
   const events = createTaskEvents();
   const { taskTtlMs, urlTtlMs } = config.retention;
   const { taskDeadlineMs, onUnconfirmed } = config;
@@ -165,7 +187,7 @@ export const createApp = async ({
     images,
     spool,
     models,
-    fetcher: createGuardedFetcher({ allow: config.fetchAllow }),
+    fetcher: outside.fetcher,
     events,
     clock,
     randomBytes,
@@ -229,6 +251,7 @@ export const createApp = async ({
       const cancelTimer = clock.after(DRAIN_MS, () => runner.abandon());
       await Promise.all([queue.stop(), server.close(), maintenance.stop()]);
       cancelTimer();
+      await outside.fetcher.close();
       await stores.close();
       lock.release();
     },

@@ -5,7 +5,7 @@ import type { Spool } from '../images/spool.ts';
 import type { TaskEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { ModelCatalog } from '../providers/catalog.ts';
-import type { GuardedFetcher } from '../providers/fetch-guard.ts';
+import type { GuardedFetcher } from '../providers/guarded-fetch.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
 import type { ReachFaultPoint } from './fault-points.ts';
 

@@ -2,14 +2,8 @@ import { createServer, type IncomingMessage, type RequestListener, type Server }
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  createGuardedFetcher,
-  FetchFailed,
-  FetchRefused,
-  type Fetched,
-  type GuardedFetcher,
-  type Lookup,
-} from './fetch-guard.ts';
+import { createGuardedFetcher, type Lookup } from './fetch-guard.ts';
+import { FetchFailed, FetchRefused, type Fetched, type GuardedFetcher } from './guarded-fetch.ts';
 
 const portOf = (server: TcpServer): number => (server.address() as AddressInfo).port;
 

@@ -9,7 +9,7 @@ import { BadImage } from '../../images/decoding.ts';
 import { fitImage } from '../../images/fit.ts';
 import { type ImageInfo, inspectImage } from '../../images/inspect.ts';
 import type { Route } from '../../providers/catalog.ts';
-import { FetchFailed, FetchRefused } from '../../providers/fetch-guard.ts';
+import { FetchFailed, FetchRefused } from '../../providers/guarded-fetch.ts';
 import type { TaskRun } from '../task-run.ts';
 import { download, restore } from './download.ts';
 import { failCall } from './fail-call.ts';
@@ -43,7 +43,7 @@ export const collectOutputs = async (
       },
     );
     run.parts.reach('after-stored');
-    await Promise.all(wanted.map((_, place) => run.parts.spool.remove(spoolName(call, place))));
+    await Promise.all(wanted.map((output, place) => run.parts.spool.remove(spoolName(call, output, place))));
     return undefined;
   } catch (fault) {
     run.signal.throwIfAborted();
@@ -58,7 +58,8 @@ export const collectOutputs = async (
   }
 };
 
-const spoolName = (call: Call, place: number): string => `${call.id}-${place}`;
+const spoolName = (call: Call, output: Output, place: number): string =>
+  output.at === 'spool' ? output.name : `${call.id}-${place}`;
 
 interface Collected {
   readonly image: Image;
@@ -74,7 +75,7 @@ const collect = async (
 ): Promise<Collected> => {
   const { spool, images, clock, randomBytes, reach } = run.parts;
   const { size, outputFormat } = run.task.request;
-  const name = output.at === 'spool' ? output.name : spoolName(call, place);
+  const name = spoolName(call, output, place);
   const key = `images/${call.id}-${place}`;
 
   // NOTE: a crash after `put` leaves the finished picture in the store and nothing in the spool.

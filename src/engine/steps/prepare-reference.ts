@@ -9,7 +9,7 @@ import type { ReferenceRule } from '../../core/model-card.ts';
 import type { Task } from '../../core/task.ts';
 import { inspectImage } from '../../images/inspect.ts';
 import { checkReference, normaliseReference, referenceLimits } from '../../images/reference.ts';
-import { FetchFailed, FetchRefused } from '../../providers/fetch-guard.ts';
+import { FetchFailed, FetchRefused } from '../../providers/guarded-fetch.ts';
 import type { ReferencePicture } from '../../providers/provider.ts';
 import type { EngineParts } from '../engine-parts.ts';
 import { download, restore } from './download.ts';
@@ -76,6 +76,9 @@ const fetchReference = async (parts: EngineParts, task: Task, name: string, sign
   } catch (fault) {
     signal.throwIfAborted();
     if (!(fault instanceof FetchRefused || fault instanceof FetchFailed)) throw fault;
+    if (fault instanceof FetchFailed && fault.fault === 'too-large') {
+      throw new LimnerError('reference_invalid', `The reference picture is too large: ${fault.message}`, { param: 'url' });
+    }
     throw new LimnerError('reference_unreachable', `The reference picture could not be fetched: ${fault.message}`, {
       param: 'url',
       cause: fault,
