@@ -288,7 +288,14 @@ export async function startKlingEmulator(options: KlingEmulatorOptions = {}): Pr
     }
     settle(task);
     await task.linksReady;
-    return succeed(exchange.fault?.fault === 'data_null' ? null : taskFields(task));
+    switch (exchange.fault?.fault ?? '') {
+      case 'data_null':
+        return succeed(null);
+      case 'unknown_status':
+        return succeed({ ...createdFields(task), task_status: 'reviewing' });
+      default:
+        return succeed(taskFields(task));
+    }
   }
 
   async function list(exchange: Exchange, succeed: (data: unknown) => Reply): Promise<Reply> {

@@ -580,6 +580,14 @@ describe('faults', () => {
     expect((await query(data?.task_id)).data?.task_status).toBe('reviewing');
   });
 
+  test('one query may meet an unknown status', async () => {
+    const { data } = await create();
+    now += 60_000;
+    kling.faults.set([{ match: 'query', fault: 'unknown_status' }]);
+    expect((await query(data?.task_id)).data?.task_status).toBe('reviewing');
+    expect((await query(data?.task_id)).data?.task_status).toBe('succeed');
+  });
+
   test('a picture may have other pixels than the table', async () => {
     const { task_result } = await finish({ prompt: '__other_size__' });
     const bytes = await (await fetch(String(task_result?.images[0]?.url))).arrayBuffer();

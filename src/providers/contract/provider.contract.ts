@@ -484,14 +484,14 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
   });
 };
 
-/** A JPEG of 64 by 64 pixels, as the engine hands a reference over. */
+/** A JPEG that no vendor finds too small, as the engine hands a reference over. */
 const referencePicture: ReferencePicture = {
   format: 'jpeg',
-  width: 64,
-  height: 64,
+  width: 512,
+  height: 512,
   bytes: async () => {
     const { default: sharp } = await import('sharp');
-    return sharp({ create: { width: 64, height: 64, channels: 3, background: '#4682b4' } })
+    return sharp({ create: { width: 512, height: 512, channels: 3, background: '#4682b4' } })
       .jpeg()
       .toBuffer();
   },

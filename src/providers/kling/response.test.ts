@@ -132,14 +132,20 @@ describe('what Kling tells of a task', () => {
   });
 
   it.each([{}, { task_result: {} }, { task_result: null }, { task_result: { images: [] } }])(
-    'is asked again when it succeeded and shows no picture: %j',
+    'that succeeded and shows no picture is asked again for half a minute: %j',
     (fields) => {
-      expect(told({ task_status: 'succeed', ...fields })).toMatchObject({
-        state: 'running',
-        warning: expect.any(String),
+      const empty = (endedAgoMs: number, deduction: string): Progress =>
+        told({
+          task_status: 'succeed',
+          updated_at: nowMs - endedAgoMs,
+          final_unit_deduction: deduction,
+          ...fields,
+        });
+      expect(empty(29_999, '8')).toMatchObject({ state: 'running', warning: expect.any(String) });
+      expect(empty(30_000, '8')).toMatchObject({
+        failure: { code: 'provider_bad_response', charged: 'yes', retryable: false },
       });
-      expect(told({ task_status: 'succeed', final_unit_deduction: '0', ...fields })).toMatchObject({
-        state: 'failed',
+      expect(empty(0, '0')).toMatchObject({
         failure: { code: 'provider_bad_response', charged: 'no', retryable: true },
       });
     },

@@ -58,6 +58,14 @@ const checkAfterMs = (task: Fields, nowMs: number): number => {
   return Math.min(latestMs, Math.max(soonestMs, ageMs / 10));
 };
 
+/** For how long a paid success without pictures may be a matter of order; asking again is free. */
+const settlingMs = 30_000;
+
+const isSettling = (task: Fields, nowMs: number): boolean => {
+  const endedAtMs = task['updated_at'];
+  return deductionOf(task) !== 0 && typeof endedAtMs === 'number' && Math.abs(nowMs - endedAtMs) < settlingMs;
+};
+
 /** What a query tells of an accepted call (sheet section 5). */
 export const readProgress = (answer: UpstreamAnswer, circumstances: Circumstances): Progress => {
   const read = readEnvelope(answer);
@@ -74,9 +82,10 @@ export const readProgress = (answer: UpstreamAnswer, circumstances: Circumstance
     case 'succeeded': {
       const outputs = outputsOf(task);
       if (outputs.length > 0) return { state: 'produced', outputs, adjustments: markAdjustments(task) };
-      if (deductionOf(task) === 0) return { state: 'failed', failure: emptySuccess(read.requestId) };
-      // It was paid and may still show up; asking again is free.
-      return { ...again, warning: 'Kling says that a task succeeded and shows no picture' };
+      if (isSettling(task, circumstances.nowMs)) {
+        return { ...again, warning: 'Kling says that a task succeeded and shows no picture yet' };
+      }
+      return { state: 'failed', failure: emptySuccess(task, read.requestId) };
     }
     case 'failed':
       return { state: 'failed', failure: taskFailure(task, read.requestId, circumstances) };
@@ -181,13 +190,16 @@ const taskFailure = (
 const withWords = (sentence: string, words: string): string =>
   words === '' ? sentence : `${sentence} It said: “${words}”`;
 
-const emptySuccess = (requestId: string | undefined): CallFailure => ({
-  code: 'provider_bad_response',
-  message: 'The provider finished without a picture and took nothing for it.',
-  charged: 'no',
-  retryable: true,
-  upstream: { status: 200, ...(requestId !== undefined && { requestId }) },
-});
+const emptySuccess = (task: Fields, requestId: string | undefined): CallFailure => {
+  const isFree = deductionOf(task) === 0;
+  return {
+    code: 'provider_bad_response',
+    message: 'The provider finished the call and delivered no picture.',
+    charged: isFree ? 'no' : 'yes',
+    retryable: isFree,
+    upstream: { status: 200, ...(requestId !== undefined && { requestId }) },
+  };
+};
 
 const lost = ({ status }: UpstreamAnswer): AnswerLost =>
   new AnswerLost(`Kling answered ${status} without a body that it is known to send`, { status });
