@@ -2,12 +2,13 @@
 import { ark } from './ark/index.ts';
 import { jimeng } from './jimeng/index.ts';
 import { kling } from './kling/index.ts';
+import { openai } from './openai/index.ts';
 import type { Adapter } from './provider.ts';
 import { createSandbox } from './sandbox/index.ts';
 import { createPainter } from './sandbox/painter.ts';
 
 /** Every adapter. The sandbox's painter starts its thread with the first picture, so that the list costs nothing. */
-export const adapters: readonly Adapter[] = [ark, jimeng, kling, createSandbox(createPainter())];
+export const adapters: readonly Adapter[] = [ark, jimeng, kling, openai, createSandbox(createPainter())];
 
 /** The adapter of this name. Throws for another name: the configuration accepts none. */
 export const adapterByName = (name: string): Adapter => {

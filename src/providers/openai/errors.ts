@@ -1,0 +1,254 @@
+/**
+ * What an error of OpenAI, of Azure or of a compatible server means to us (sheet sections 1.1, 4 and 5). Classified by
+ * code, then by parameter and words, then by HTTP status: `type` is the same for every fault that a user can mend.
+ */
+import type { CallFailure } from '../../core/failure.ts';
+import type { Secret } from '../../core/secret.ts';
+import { readRetryAfter } from '../retry-after.ts';
+import type { AdapterContext, UpstreamAnswer } from '../provider.ts';
+import type { OpenAiSettings } from './settings.ts';
+
+/** What reading an answer takes beside the answer. */
+export type Circumstances = Pick<AdapterContext<OpenAiSettings>, 'nowMs' | 'settings'>;
+
+/** An error as the upstream words it; what it does not say is empty. */
+export interface OpenAiError {
+  readonly code: string;
+  readonly type: string;
+  readonly param: string;
+  readonly message: string;
+  /** Whether it refused what it had drawn. */
+  readonly isOutput: boolean;
+}
+
+/** What an error means; the message may be followed by what the upstream said about a parameter. */
+type Meaning = Pick<CallFailure, 'code' | 'retryable' | 'retryAfterMs' | 'account'> & {
+  readonly message: string;
+  /** Whether the upstream's own words help the caller. */
+  readonly quoted?: true;
+};
+
+type Fields = Readonly<Record<string, unknown>>;
+
+const asRecord = (value: unknown): Fields | undefined =>
+  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
+
+/** Codes are numbers at some servers. */
+const asText = (value: unknown): string =>
+  typeof value === 'string' ? value : typeof value === 'number' ? String(value) : '';
+
+/**
+ * The error in a body: OpenAI's envelope, Azure's with its `inner_error`, and the plain texts under `error` or
+ * `detail` of compatible servers. `undefined` when the body holds none.
+ */
+export const readError = (body: Fields | undefined): OpenAiError | undefined => {
+  const error = asRecord(body?.['error']);
+  const inner = asRecord(error?.['inner_error'] ?? error?.['innererror']);
+  const message = asText(error?.['message'] ?? body?.['error'] ?? body?.['detail']);
+  const code = asText(error?.['code']) || asText(inner?.['code']);
+  const type = asText(error?.['type']);
+  if (code === '' && type === '' && message === '') return undefined;
+  const stage = asText(asRecord(error?.['moderation_details'])?.['moderation_stage']);
+  const isOutput = stage === 'output' || /generated image was filtered/i.test(message);
+  return { code, type, param: asText(error?.['param']), message, isOutput };
+};
+
+const refusedContent: Meaning = {
+  code: 'content_policy_violation',
+  retryable: false,
+  message: 'The provider refused the request for its content.',
+};
+const rejected: Meaning = {
+  code: 'provider_rejected_request',
+  retryable: false,
+  message: 'The provider rejected a parameter of the request.',
+  quoted: true,
+};
+/** Never quoted: the upstream repeats the whole prompt. */
+const badPrompt: Meaning = {
+  code: 'prompt_rejected',
+  retryable: false,
+  message: 'The provider cannot take this prompt; it may be too long.',
+};
+const badReference: Meaning = {
+  code: 'reference_invalid',
+  retryable: false,
+  message: 'The provider cannot use the reference picture.',
+  quoted: true,
+};
+const refusedKey: Meaning = {
+  code: 'provider_auth_failed',
+  retryable: false,
+  account: true,
+  message: 'The provider refused the credentials that are configured for it.',
+};
+const noPermission: Meaning = {
+  ...refusedKey,
+  message: 'The account at the provider may not use this service.',
+};
+const unverified: Meaning = {
+  ...refusedKey,
+  // Other models of the account work without it.
+  account: false,
+  message: 'The organisation at the provider must be verified before it may use this model.',
+};
+const noFunds: Meaning = {
+  code: 'provider_quota_exhausted',
+  retryable: false,
+  account: true,
+  message: 'The account at the provider is out of funds, or at a limit that was set for it.',
+};
+const noModel: Meaning = {
+  code: 'model_unavailable',
+  retryable: false,
+  message: 'The upstream model is retired, unknown or not open to the account.',
+};
+const tooFast: Meaning = {
+  code: 'provider_rate_limited',
+  retryable: true,
+  message: 'The provider is limiting our rate.',
+};
+const down: Meaning = {
+  code: 'provider_unavailable',
+  retryable: true,
+  message: 'The provider could not serve the request for now.',
+};
+const wrongAddress: Meaning = {
+  ...rejected,
+  message: 'The provider has nothing for this request at the configured `base_url`.',
+};
+
+/** A sudden rise in requests is told to stop; the load has to fall first. */
+const slowMs = 30_000;
+
+const meaningsByCode: ReadonlyMap<string, Meaning> = new Map(
+  Object.entries({
+    moderation_blocked: refusedContent,
+    content_policy_violation: refusedContent,
+    content_filter: refusedContent,
+    contentFilter: refusedContent,
+    ResponsibleAIPolicyViolation: refusedContent,
+    billing_hard_limit_reached: noFunds,
+    insufficient_quota: noFunds,
+    credit_balance_exhausted: noFunds,
+    organization_spend_limit_exceeded: noFunds,
+    project_spend_limit_exceeded: noFunds,
+    organization_usage_limit_exceeded: noFunds,
+    invalid_api_key: refusedKey,
+    invalid_organization: refusedKey,
+    unsupported_country_region_territory: noPermission,
+    model_not_found: noModel,
+    DeploymentNotFound: noModel,
+    rate_limit_exceeded: tooFast,
+    RateLimitReached: tooFast,
+    slow_down: { ...tooFast, retryAfterMs: slowMs },
+    server_is_overloaded: down,
+    image_generation_failed: down,
+    unsupported_file_mimetype: badReference,
+    missing_file_mimetype: badReference,
+  }),
+);
+
+/** What the words tell where the code says nothing or too much. */
+const meaningOfWords = ({ code, type, param, message }: OpenAiError): Meaning | undefined => {
+  if (/organi[sz]ation must be verified|verify organi[sz]ation/i.test(message)) return unverified;
+  if (/safety_violations|safety system|content filter/i.test(message)) return refusedContent;
+  if (type === 'insufficient_quota') return noFunds;
+  if (param === 'prompt' || /too long - 'prompt'/.test(message)) return badPrompt;
+  if (param === 'model' || (code === '' && /\bmodel\b.{0,80}(invalid|not exist)/i.test(message)))
+    return noModel;
+  if (/^(image|mask)/.test(param) || /^invalid image file/i.test(message)) return badReference;
+  return undefined;
+};
+
+const meaningOfStatus = (status: number): Meaning => {
+  switch (status) {
+    case 401:
+      return refusedKey;
+    case 402:
+      return noFunds;
+    case 403:
+      return noPermission;
+    case 404:
+    case 405:
+      return wrongAddress;
+    case 408:
+    case 409:
+      return down;
+    case 413:
+      // Nothing but a picture makes our requests large.
+      return badReference;
+    case 429:
+      return tooFast;
+    default:
+      return status >= 400 && status < 500 ? rejected : down;
+  }
+};
+
+const meaningOf = (status: number, error: OpenAiError): Meaning => {
+  const words = meaningOfWords(error);
+  // Verification comes under any code, that of an unknown model included.
+  if (words === unverified) return unverified;
+  const known = meaningsByCode.get(error.code);
+  return known ?? (status < 500 ? words : undefined) ?? meaningOfStatus(status);
+};
+
+/** The upstream's own words without our key, masked keys and names of accounts and requests, cut to a line. */
+const quote = (message: string, apiKey: Secret | undefined): string =>
+  (apiKey === undefined ? message : message.replaceAll(apiKey.reveal(), '…'))
+    .replaceAll(/\b(sk|org|proj|req|user)[-_][\w*-]+|[\w*-]{36,}/g, '…')
+    .replaceAll(/\s+/g, ' ')
+    .trim()
+    .slice(0, 240);
+
+/** Milliseconds of a delay in words, such as `try again in 1m2.5s` or `in 300ms`. */
+const delayInWords = (message: string): number | undefined => {
+  const delay = /\btry again in ((?:[\d.]+(?:ms|h|m|s) ?)+)/i.exec(message)?.[1];
+  if (delay === undefined) return undefined;
+  const units: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+  const parts = [...delay.matchAll(/([\d.]+)(ms|h|m|s)/gi)];
+  return Math.ceil(parts.reduce((sum, [, count, unit]) => sum + Number(count) * (units[unit ?? ''] ?? 0), 0));
+};
+
+/** When to come back: `retry-after-ms`, `Retry-After`, else the words. */
+const retryAfterOf = (answer: UpstreamAnswer, message: string, nowMs: number): number | undefined => {
+  const exact = answer.headers['retry-after-ms'];
+  if (exact !== undefined && /^\d+(\.\d+)?$/.test(exact)) return Math.ceil(Number(exact));
+  return readRetryAfter(answer.headers, nowMs) ?? delayInWords(message);
+};
+
+/** The failure that an error is; `answer` is the one that carried it. */
+export const toFailure = (
+  error: OpenAiError,
+  answer: UpstreamAnswer,
+  { nowMs, settings }: Circumstances,
+): CallFailure => {
+  const { message, quoted, ...meaning } = meaningOf(answer.status, error);
+  const words = quoted ? quote(error.message, settings.api_key) : '';
+  const requestId = answer.headers['x-request-id'] ?? answer.headers['apim-request-id'];
+  const hint = retryAfterOf(answer, error.message, nowMs) ?? meaning.retryAfterMs;
+  const code = error.code || error.type;
+  return {
+    ...meaning,
+    message: sentence(meaning, message, words, error),
+    charged: 'no',
+    ...(meaning.retryable && hint !== undefined && { retryAfterMs: hint }),
+    upstream: {
+      status: answer.status,
+      ...(code !== '' && { code }),
+      ...(requestId !== undefined && { requestId }),
+    },
+  };
+};
+
+const sentence = (
+  { code }: Pick<Meaning, 'code'>,
+  message: string,
+  words: string,
+  { isOutput }: OpenAiError,
+): string => {
+  if (code === 'content_policy_violation' && isOutput) {
+    return 'The provider refused the picture that it drew for its content.';
+  }
+  return words === '' ? message : `${message} It said: “${words}”`;
+};
