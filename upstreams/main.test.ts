@@ -14,6 +14,14 @@ test('the environment it tells is enough to reach every emulator', async () => {
   expect(LIMNER_FETCH_ALLOW?.split(',')).toContain(new URL(String(ARK_BASE_URL)).host);
 });
 
+test('the emulators stand in their fixed order, each with its variables', async () => {
+  await using running = await runEmulators({ portBase: 0, latencyMs: 0 });
+  expect(running.emulators.map(({ name }) => name)).toEqual(['ark', 'jimeng', 'kling', 'openai']);
+  expect(Object.keys(running.environment)).toEqual(
+    expect.arrayContaining(['ARK_BASE_URL', 'JIMENG_BASE_URL', 'KLING_BASE_URL', 'OPENAI_BASE_URL']),
+  );
+});
+
 test('a taken port starts nothing', async () => {
   await using running = await runEmulators({ portBase: 0 });
   const taken = running.emulators[0]?.port ?? 0;

@@ -238,5 +238,6 @@ function legacyWord(fields: Fields, name: string, words: readonly string[]): str
   const found = words.find((word) => word === value);
   if (found !== undefined) return found;
   const list = words.map((word) => `'${word}'`).join(', ');
-  throw invalidRequest(null, null, `'${String(value)}' is not one of [${list}] - '${name}'`);
+  const shown = typeof value === 'string' ? value : JSON.stringify(value);
+  throw invalidRequest(null, null, `'${shown}' is not one of [${list}] - '${name}'`);
 }

@@ -37,7 +37,7 @@ const PARTIAL_TOKENS = 100;
 const SQUARE_PIXELS = 1_048_576;
 
 /** The pixels of the call: the asked ones, or those of the list that suit the first reference. */
-export function sizeOf({ parameters, references }: Pick<Accepted, 'parameters' | 'references'>): Size {
+function sizeOf({ parameters, references }: Pick<Accepted, 'parameters' | 'references'>): Size {
   if (parameters.size !== undefined) return parameters.size;
   const first = references[0];
   const ratio = first === undefined ? 1 : first.width / first.height;
