@@ -1,4 +1,5 @@
 import type { Adjustment } from '../core/adjustment.ts';
+import { isCallEnded } from '../core/call.ts';
 import type { Call, CallRequest, CallStep } from '../core/call.ts';
 import type { CallFailure } from '../core/failure.ts';
 import { newId } from '../core/ids.ts';
@@ -151,12 +152,37 @@ export class TaskRun {
     return call.request.hasReference ? route?.editCard : route?.card;
   }
 
-  /** Waits until the upstream may be sent one more call. */
-  async takeSlot(call: Call, route: Route): Promise<void> {
-    if (this.#slots.has(call.id)) return;
+  /**
+   * Waits until the upstream may be sent one more call, but no longer than between two questions while the task has
+   * other calls: one of them may hold the very place that is missing, and gives it back in the task's next turn.
+   *
+   * @returns whether the call has its place.
+   */
+  async takeSlot(call: Call, route: Route): Promise<boolean> {
+    if (this.#slots.has(call.id)) return true;
     const reserved = this.#reserved;
     this.#reserved = undefined;
-    this.#slots.set(call.id, reserved ?? (await this.routing.gate(route).take(call.request.images, this.signal)));
+    const slot = reserved ?? (await this.#waitForSlot(call, route));
+    if (slot === undefined) return false;
+    this.#slots.set(call.id, slot);
+    return true;
+  }
+
+  async #waitForSlot(call: Call, route: Route): Promise<Slot | undefined> {
+    const patience = new AbortController();
+    const isAlone = this.calls.every((other) => other.slot === call.slot || isCallEnded(other.step));
+    const cancel = isAlone
+      ? undefined
+      : this.parts.clock.after(route.provider.pollIntervalMs, () => patience.abort());
+    try {
+      const signal = AbortSignal.any([this.signal, patience.signal]);
+      return await this.routing.gate(route).take(call.request.images, signal);
+    } catch (fault) {
+      if (this.signal.aborted || !patience.signal.aborted) throw fault;
+      return undefined;
+    } finally {
+      cancel?.();
+    }
   }
 
   /** Counts a call that the upstream already has. */

@@ -57,7 +57,7 @@ export const sendCall = async (
     return undefined;
   }
   if (notBeforeMs !== undefined && notBeforeMs > nowMs) return notBeforeMs;
-  await run.takeSlot(call, route);
+  if (!(await run.takeSlot(call, route))) return clock.nowMs();
   // NOTE: whatever can fail on our side happens before `sending` is written: from then on the call counts as sent.
   const context = await contextOf(run, call, route);
   await run.move(call.slot, { state: 'sending' }, { sentAtMs: clock.nowMs() });
