@@ -7,12 +7,12 @@ import { orMissing, syncToDisk } from './durable-file.ts';
 const partSuffix = '.part';
 
 /** How much is collected before the disk is asked: each request to it costs more than the bytes. */
-const blockBytes = 256 * 1024;
+const blockBytes = 128 * 1024;
 
-/** A file in the making. Chunks belong to it once written and must not be changed. */
+/** A file in the making. */
 export interface SpoolFile {
   readonly name: string;
-  /** Takes a chunk; a promise means that the disk is behind and the writer should wait for it. */
+  /** Copies a chunk; a promise means that the disk is behind and the writer should wait for it. */
   write(chunk: Uint8Array): Promise<void> | void;
   /** On return the file is complete, has its name and survives a power cut. */
   finish(): Promise<void>;
@@ -104,43 +104,51 @@ interface Ending {
   readonly drop: () => Promise<void>;
 }
 
+/** Blocks that no file is using: taking one again is cheaper than the garbage of a new one. */
+const freeBlocks: Buffer[] = [];
+const mostFreeBlocks = 32;
+
 const spoolFile = (name: string, handle: FileHandle, { keep, drop }: Ending): SpoolFile => {
-  let waiting: Uint8Array[] = [];
-  let waitingBytes = 0;
+  let block: Buffer | undefined;
+  let filled = 0;
   let writing: Promise<void> | undefined;
   let isOver = false;
 
-  const writeBlock = async (block: readonly Uint8Array[], blockLength: number): Promise<void> => {
-    const { bytesWritten } = await handle.writev(block);
-    // A disk that is almost full takes a part; asking again for the rest brings its error.
-    if (bytesWritten < blockLength) await handle.writeFile(Buffer.concat(block).subarray(bytesWritten));
+  const writeBlock = async (full: Buffer, length: number): Promise<void> => {
+    for (let written = 0; written < length;) {
+      // A disk that is almost full takes a part; asking again for the rest brings its error.
+      written += (await handle.write(full, written, length - written)).bytesWritten;
+    }
+    if (freeBlocks.length < mostFreeBlocks) freeBlocks.push(full);
   };
 
   /** Starts writing what was collected; at most one block is being written at a time. */
   const flush = (): void => {
-    if (waitingBytes === 0) return;
-    const [block, length] = [waiting, waitingBytes];
-    waiting = [];
-    waitingBytes = 0;
-    writing = (writing ?? Promise.resolve()).then(() => writeBlock(block, length));
+    if (block === undefined) return;
+    const [full, length] = [block, filled];
+    block = undefined;
+    filled = 0;
+    writing = (writing ?? Promise.resolve()).then(() => writeBlock(full, length));
     // Whoever writes next or finishes hears of the error.
     writing.catch(() => {});
-  };
-
-  const isBusy = async (): Promise<void> => {
-    await writing;
-    flush();
   };
 
   return {
     name,
     write: (chunk) => {
-      waiting.push(chunk);
-      waitingBytes += chunk.byteLength;
-      if (waitingBytes < blockBytes) return undefined;
-      if (writing !== undefined) return isBusy();
-      flush();
-      return undefined;
+      const earlier = writing;
+      let isFull = false;
+      for (let taken = 0; taken < chunk.byteLength;) {
+        block ??= freeBlocks.pop() ?? Buffer.allocUnsafeSlow(blockBytes);
+        const part = chunk.subarray(taken, taken + blockBytes - filled);
+        block.set(part, filled);
+        filled += part.byteLength;
+        taken += part.byteLength;
+        if (filled < blockBytes) continue;
+        flush();
+        isFull = true;
+      }
+      return isFull ? earlier : undefined;
     },
     finish: async () => {
       flush();

@@ -27,7 +27,7 @@ const createMemorySink = (): PictureSink & { readonly files: Map<string, Buffer>
       };
       return {
         write: (chunk: Uint8Array) => {
-          chunks.push(chunk);
+          chunks.push(Uint8Array.from(chunk));
           return chunks.length % 3 === 0 ? Promise.resolve() : undefined;
         },
         finish: async () => {

@@ -3,8 +3,9 @@
  * sink; in the JSON an `InlinePicture` takes their place. Neither a picture nor its base64 is ever held whole.
  */
 
-/** A file in the making for one picture. Chunks belong to it once written. */
+/** A file in the making for one picture. */
 export interface PictureFile {
+  /** Copies the chunk before it returns; a promise means that the disk is behind and the writer should wait. */
   write(chunk: Uint8Array): Promise<void> | void;
   /** On return the picture is complete and survives a power cut. */
   finish(): Promise<void>;
@@ -268,43 +269,62 @@ interface PictureDecoder {
   discard(): Promise<void>;
 }
 
+/** A chunk this short is joined with what was carried: it may hold the padding. */
+const seamBytes = 64;
+
 const createPictureDecoder = (name: string, file: PictureFile, limitBytes: number): PictureDecoder => {
   /** Begun escape and characters that do not fill a group of four yet. */
   let carried = '';
   let bytes = 0;
 
-  const hand = (decoded: Buffer): Promise<void> | undefined => {
+  const hand = (base64: string): Promise<void> | undefined => {
+    const decoded = decode(base64);
     bytes += decoded.length;
     if (bytes > limitBytes) throw new BrokenAnswer(`A picture has more than ${limitBytes} bytes`);
     return file.write(decoded) ?? undefined;
   };
 
+  /** Decodes what fills groups of four and carries the rest; padding waits for the end, however the chunks fall. */
+  const take = (plain: string, begun: string): Promise<void> | undefined => {
+    const groups = Math.max(0, Math.floor((plain.length - 2) / 4)) * 4;
+    carried = plain.slice(groups) + begun;
+    return groups === 0 ? undefined : hand(plain.slice(0, groups));
+  };
+
   return {
     name,
     write: (part) => {
+      if (typeof part !== 'string' && part.length > seamBytes && !part.includes(backslash)) {
+        // NOTE: joining what was carried with the whole chunk would copy it once more; the seam is enough.
+        const missing = (4 - (carried.length % 4)) % 4;
+        const end = missing + Math.floor((part.length - missing - 2) / 4) * 4;
+        const seam = hand(carried + part.toString('latin1', 0, missing));
+        const bulk = hand(part.toString('latin1', missing, end));
+        carried = part.toString('latin1', end);
+        return bulk ?? seam;
+      }
       const raw = carried + (typeof part === 'string' ? part : part.toString('latin1'));
       // The one escape that is common, for JPEG is full of slashes; the general way is slower.
       const [complete, begun] = raw.includes('\\') ? cutAtEscape(raw.replaceAll('\\/', '/')) : [raw, ''];
-      const plain = unescapeText(complete);
-      // Padding waits for the end, however the chunks fall.
-      const groups = Math.max(0, Math.floor((plain.length - 2) / 4)) * 4;
-      carried = plain.slice(groups) + begun;
-      return groups === 0 ? undefined : hand(decode(plain.slice(0, groups)));
+      return take(unescapeText(complete), begun);
     },
     finish: async () => {
-      const rest = unescapeText(carried).replace(/={1,2}$/, '');
-      await hand(decode(rest));
+      await hand(unescapeText(carried).replace(/={1,2}$/, ''));
       await file.finish();
     },
     discard: () => file.discard(),
   };
 };
 
+/** Takes one decoded chunk after another; whoever is handed it copies it at once. */
+let scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
 /** Decodes base64 of either alphabet. Node skips characters that are none, which shows in the length. */
 const decode = (base64: string): Buffer => {
-  const decoded = Buffer.from(base64, 'base64');
-  if (decoded.length !== Math.floor((base64.length * 3) / 4) || base64.length % 4 === 1) {
+  const wanted = Math.floor((base64.length * 3) / 4);
+  if (wanted > scratch.length) scratch = Buffer.allocUnsafeSlow(wanted);
+  if (scratch.write(base64, 'base64') !== wanted || base64.length % 4 === 1) {
     throw new BrokenAnswer('A picture in the answer is no base64');
   }
-  return decoded;
+  return scratch.subarray(0, wanted);
 };

@@ -30,7 +30,7 @@ describe('the upstream client', () => {
         const chunks: Uint8Array[] = [];
         return {
           write: (chunk) => {
-            chunks.push(chunk);
+            chunks.push(Uint8Array.from(chunk));
             return new Promise((resolve) => setImmediate(resolve));
           },
           finish: async () => void files.set(name, Buffer.concat(chunks)),

@@ -5,8 +5,8 @@ import { fileErrorCode, orMissing, syncToDisk } from '../durable-file.ts';
 import { assertImageKey, isImageKey } from '../image-key.ts';
 import type { ByteRange, ImageStore, StoredFile } from '../image-store.ts';
 
-/** Fewer, larger reads than the default of 64 KiB: a picture is a megabyte or so. */
-const readChunkBytes = 256 * 1024;
+/** Whole groups of three bytes, so that base64 needs no seams, and strings that stay out of the space for large objects. */
+const readChunkBytes = 90_000;
 
 /** Stands for a slash in file names; it is no character of a key. */
 const slash = '+';

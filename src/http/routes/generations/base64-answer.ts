@@ -48,6 +48,8 @@ export const createBase64Answer = async (
           }
           yield tail;
         })(),
+        // By default a stream reads 16 pieces ahead, which would be a whole picture.
+        { highWaterMark: 1 },
       ),
   };
 };
