@@ -149,14 +149,15 @@ const meaningsByCode: ReadonlyMap<string, Meaning> = new Map(
   }),
 );
 
+const isAboutModel = /\binvalid model\b|\bmodel\b.{0,80}(invalid|not valid|not exist)/i;
+
 /** What the words tell where the code says nothing or too much. */
 const meaningOfWords = ({ code, type, param, message }: OpenAiError): Meaning | undefined => {
   if (/organi[sz]ation must be verified|verify organi[sz]ation/i.test(message)) return unverified;
   if (/safety_violations|safety system|content filter/i.test(message)) return refusedContent;
   if (type === 'insufficient_quota') return noFunds;
   if (param === 'prompt' || /too long - 'prompt'/.test(message)) return badPrompt;
-  if (param === 'model' || (code === '' && /\bmodel\b.{0,80}(invalid|not exist)/i.test(message)))
-    return noModel;
+  if (param === 'model' || (code === '' && isAboutModel.test(message))) return noModel;
   if (/^(image|mask)/.test(param) || /^invalid image file/i.test(message)) return badReference;
   return undefined;
 };

@@ -19,9 +19,13 @@ export const toUpstreamRequest = async (
 ): Promise<UpstreamRequest> => {
   const fields = toFields(request, settings);
   const target = targetOf(request, settings, http.baseUrl);
-  const authorization = authorizationOf(settings, http.baseUrl);
+  const common = {
+    ...authorizationOf(settings, http.baseUrl),
+    // Kept in the vendor's logs; it is no idempotency key, which this API does not have.
+    'x-client-request-id': callId,
+  };
   if (!reference) {
-    const headers = { ...authorization, 'content-type': 'application/json' };
+    const headers = { ...common, 'content-type': 'application/json' };
     return { method: 'POST', ...target, headers, body: JSON.stringify(fields) };
   }
   // The call id is drawn at random, so that no prompt and no picture can hold it.
@@ -29,7 +33,7 @@ export const toUpstreamRequest = async (
   return {
     method: 'POST',
     ...target,
-    headers: { ...authorization, 'content-type': `multipart/form-data; boundary=${boundary}` },
+    headers: { ...common, 'content-type': `multipart/form-data; boundary=${boundary}` },
     body: toMultipart(asTexts(fields), await toFile(reference), boundary),
   };
 };
