@@ -1,76 +1,82 @@
 import type { Worker } from 'node:worker_threads';
 import { moduleBeside, startThread } from '../../threads/start-thread.ts';
 import type { PictureBrief } from './draw.ts';
-import type { Drawn, DrawOrder } from './draw-worker.ts';
+import type { Drawn } from './draw-worker.ts';
 
 /** Draws pictures beside the event loop. */
 export interface Painter {
-  /** Throws the signal's reason when it aborts first. */
+  /** Throws the signal's reason when it aborts first, and what the drawing throws. */
   paint(brief: PictureBrief, signal: AbortSignal): Promise<Uint8Array>;
   /** Ends the thread; pictures in the making are given up. */
   close(): Promise<void>;
 }
 
-interface Waiting {
+interface Job {
+  readonly brief: PictureBrief;
   readonly resolve: (picture: Uint8Array) => void;
   readonly reject: (error: Error) => void;
 }
 
-/** A painter with one thread, started by the first picture; it never keeps the process alive. */
+/**
+ * A painter with one thread, started by the first picture; an idle one does not keep the process alive. It draws one
+ * picture at a time, so that a crowd of large ones needs the memory of one.
+ */
 export const createPainter = (): Painter => {
-  const waiting = new Map<number, Waiting>();
+  let queue: Job[] = [];
+  let current: Job | undefined;
   let thread: Worker | undefined;
-  let lastId = 0;
 
-  const settle = (id: number): Waiting | undefined => {
-    const found = waiting.get(id);
-    waiting.delete(id);
-    if (waiting.size === 0) thread?.unref();
-    return found;
+  const next = (): void => {
+    current = queue.shift();
+    if (current === undefined) {
+      thread?.unref();
+      return;
+    }
+    thread ??= start();
+    thread.ref();
+    thread.postMessage(current.brief);
   };
 
   const start = (): Worker => {
     const started = startThread(moduleBeside(import.meta.url, './draw-worker'));
-    started.on('message', (drawn: Drawn) => {
-      const { resolve, reject } = settle(drawn.id) ?? {};
-      if ('error' in drawn) reject?.(drawn.error);
-      else resolve?.(drawn.picture);
-    });
-    started.on('error', (error: Error) => {
+    const crash = (error: Error): void => {
+      if (thread !== started) return;
       // What it was drawing is lost; the next picture gets a new thread.
       thread = undefined;
-      for (const id of [...waiting.keys()]) settle(id)?.reject(error);
+      current?.reject(error);
+      next();
+    };
+    started.on('message', (drawn: Drawn) => {
+      if (thread !== started) return;
+      if ('error' in drawn) current?.reject(drawn.error);
+      else current?.resolve(drawn.picture);
+      next();
     });
+    started.on('error', crash);
+    started.on('exit', (code) => crash(new Error(`The drawing thread ended with code ${code}`)));
     return started;
   };
 
-  return {
-    paint: (brief, signal) =>
-      new Promise((resolve, reject) => {
-        signal.throwIfAborted();
-        thread ??= start();
-        thread.ref();
-        const id = (lastId += 1);
-        const leave = (): void => settle(id)?.reject(signal.reason as Error);
-        signal.addEventListener('abort', leave, { once: true });
-        const done = (): void => signal.removeEventListener('abort', leave);
-        waiting.set(id, {
-          resolve: (picture) => {
-            done();
-            resolve(picture);
-          },
-          reject: (error) => {
-            done();
-            reject(error);
-          },
-        });
-        thread.postMessage({ id, brief } satisfies DrawOrder);
-      }),
-    close: async () => {
-      const ending = thread;
-      thread = undefined;
-      for (const id of [...waiting.keys()]) settle(id)?.reject(new Error('The painter was closed'));
-      await ending?.terminate();
-    },
+  const paint = async (brief: PictureBrief, signal: AbortSignal): Promise<Uint8Array> => {
+    signal.throwIfAborted();
+    const { promise, resolve, reject } = Promise.withResolvers<Uint8Array>();
+    const job: Job = { brief, resolve, reject };
+    const leave = (): void => {
+      queue = queue.filter((waiting) => waiting !== job);
+      reject(signal.reason);
+    };
+    signal.addEventListener('abort', leave, { once: true });
+    queue.push(job);
+    if (current === undefined) next();
+    return promise.finally(() => signal.removeEventListener('abort', leave));
   };
+
+  const close = async (): Promise<void> => {
+    const [ending, lost] = [thread, [...(current ? [current] : []), ...queue]];
+    [thread, current, queue] = [undefined, undefined, []];
+    for (const job of lost) job.reject(new Error('The painter was closed'));
+    await ending?.terminate();
+  };
+
+  return { paint, close };
 };

@@ -5,32 +5,57 @@ export type Rgb = readonly [number, number, number];
 
 /** The colours of a picture. */
 export interface Palette {
-  /** 1,024 colours from dark to light, three bytes each. */
+  /** `rampSteps` colours from dark to light, three bytes each. */
   readonly ramp: Uint8Array;
-  /** Nearly white, for the fine lines. */
+  /** Nearly white, for the disc and most of the fine lines. */
   readonly light: Rgb;
-  /** Opposite of the main colour, for a few of them. */
+  /** The warm or cool opposite of the main colour, for the others. */
   readonly accent: Rgb;
   /** Nearly black, under the caption. */
   readonly shade: Rgb;
 }
 
-/** Steps of the ramp. */
-export const RAMP = 1024;
+/** How strong the colours of a palette are; 1 is ordinary. */
+export interface PaletteStrength {
+  readonly chroma: number;
+  readonly contrast: number;
+}
 
-/** Words of a prompt and the hue they ask for, in degrees of OKLCH. */
-const hues: readonly (readonly [RegExp, number])[] = [
-  [/gold|黄金|金色|amber|honey|琥珀/iu, 70],
-  [/sunset|日落|晚霞|夕阳|dusk|黄昏|orange|橙|autumn|秋/iu, 52],
-  [/\bred\b|红|fire|火|lantern|灯笼|rose|玫瑰/iu, 25],
-  [/pink|粉|cherry|樱|peach|桃/iu, 0],
-  [/purple|紫|violet|lavender|galaxy|银河|星云|cyber|赛博|neon|霓虹/iu, 305],
-  [/blue|蓝|sea|海|ocean|sky|天空|\bnight\b|夜|moon|月/iu, 255],
-  [/ice|冰|snow|雪|winter|冬|mist|雾/iu, 220],
-  [/teal|青|lake|湖|river|江|jade|玉/iu, 185],
-  [/green|绿|forest|森林|tree|树|grass|草|spring|春|bamboo|竹/iu, 145],
-  [/yellow|黄|sun\b|太阳|lemon|柠檬/iu, 100],
+/** Steps of the ramp. */
+export const rampSteps = 1024;
+
+/** Hues in degrees of OKLCH: of the shadows, of the middle tones and of the lights. */
+type Hues = readonly [number, number, number];
+
+/** Words that name a colour, and the hues they ask for. */
+const colourWords: readonly (readonly [RegExp, Hues])[] = [
+  [/\b(gold|golden|amber|honey|wheat)\b|金|琥珀|麦田/iu, [28, 58, 86]],
+  [/\b(sunset|dusk|dawn|sunrise)\b|日落|晚霞|夕阳|黄昏|日出|朝霞/iu, [295, 18, 68]],
+  [/\b(orange|autumn|fall leaves|desert)\b|橙|橘|秋|沙漠/iu, [22, 46, 74]],
+  [/\b(red|fire|flames?|lanterns?|scarlet)\b|红|火|灯笼|朱/iu, [12, 26, 52]],
+  [/\b(pink|cherry|peach|roses?|blossoms?)\b|粉|樱|桃|玫瑰/iu, [330, 355, 32]],
+  [/\b(purple|violet|lavender|galaxy|nebula)\b|紫|薰衣草|银河|星云/iu, [278, 306, 340]],
+  [/\b(neon|cyber|cyberpunk)\b|赛博|霓虹/iu, [280, 328, 200]],
+  [/\b(night|midnight|moon|moonlight|stars?|starry)\b|夜|月|星空|宇宙/iu, [282, 264, 228]],
+  [/\b(blue|sea|ocean|sky|storm)\b|蓝|海|天空/iu, [268, 250, 212]],
+  [/\b(ice|icy|snow|snowy|winter|mist|fog)\b|冰|雪|冬|雾/iu, [258, 232, 212]],
+  [/\b(teal|turquoise|lake|river|jade)\b|青|湖|江|玉/iu, [225, 192, 165]],
+  [/\b(green|forest|trees?|grass|spring|bamboo|jungle)\b|绿|森林|树|草|春|竹/iu, [178, 152, 116]],
+  [/\b(yellow|sun|sunny|lemon)\b|黄|太阳|阳光|柠檬/iu, [48, 80, 102]],
 ];
+
+/** Words that name a mood: how they change the strength and the lightness of the colours. */
+const moodWords: readonly (readonly [RegExp, { readonly chroma?: number; readonly lightness?: number }])[] = [
+  [/\b(vivid|vibrant|colou?rful|neon|pop art)\b|鲜艳|丰富|绚丽|霓虹/iu, { chroma: 1.18 }],
+  [/\b(happy|joyful|cheerful|bright)\b|开心|快乐|明亮|欢/iu, { chroma: 1.05, lightness: 0.03 }],
+  [/\b(pastel|soft|gentle|calm)\b|柔和|清新|淡/iu, { chroma: 0.75, lightness: 0.06 }],
+  [/\b(night|dark|midnight|storm|gloomy)\b|夜|黑|暗|宇宙/iu, { lightness: -0.1 }],
+  [/\b(snow|snowy|ice|mist|fog)\b|雪|冰|雾/iu, { chroma: 0.5, lightness: 0.05 }],
+  [/\b(ink|monochrome|black and white|grayscale)\b|水墨|黑白|素描/iu, { chroma: 0.18 }],
+];
+
+/** Words that ask for warm and cool colours in one picture. */
+const contrastWords = /\b(complementary|warm and cool|colou?r contrast)\b|冷暖|撞色|对比色|互补/iu;
 
 /** OKLCH to sRGB (Ottosson, 2020); out of gamut is cut off. */
 const oklch = (lightness: number, chroma: number, degrees: number): Rgb => {
@@ -50,47 +75,76 @@ const oklch = (lightness: number, chroma: number, degrees: number): Rgb => {
   ];
 };
 
-/**
- * Colours that follow the prompt: its words choose the hue where they name one, otherwise chance does.
- *
- * @param vividness 1 is ordinary; less is paler.
- */
-export const paletteFor = (prompt: string, vividness: number, random: Random): Palette => {
-  const named = hues.flatMap(([words, hue]) => {
-    const place = prompt.search(words);
-    return place === -1 ? [] : [{ place, hue }];
-  });
-  named.sort((one, other) => one.place - other.place);
-  const from = (named[0]?.hue ?? random() * 360) + (random() - 0.5) * 16;
-  const turn = named[1] === undefined ? (random() < 0.5 ? -1 : 1) * (45 + random() * 75) : shorterTurn(from, named[1].hue);
-  const darkest = 0.17 + random() * 0.08;
+/** Degrees from one hue to another, the short way round. */
+const shorterTurn = (from: number, to: number): number => ((((to - from) % 360) + 540) % 360) - 180;
 
-  const stops = [0, 0.25, 0.5, 0.75, 1].map((step) =>
+/** The hue between two others; far ones meet on the side of the blues, since dark yellow is mud. */
+const between = (from: number, to: number): number => {
+  const turn = shorterTurn(from, to);
+  const middle = (from + turn / 2 + 360) % 360;
+  return Math.abs(turn) > 90 && middle > 40 && middle < 140 ? middle + 180 : middle;
+};
+
+/** Hues that the words name, in their order; chance decides where they name none. */
+const chooseHues = (words: string, random: Random): Hues => {
+  const named = colourWords
+    .map(([pattern, hues]) => ({ place: words.search(pattern), hues }))
+    .filter(({ place }) => place !== -1)
+    .toSorted((one, other) => one.place - other.place)
+    .map(({ hues }) => hues);
+  // Shadows of any hue but yellow.
+  const from = 140 + random() * 260;
+  const turn = (random() < 0.5 ? -1 : 1) * (30 + random() * 45);
+  const [shadow, middle, light] = named[0] ?? [from, from + turn, from + turn * 2];
+  if (contrastWords.test(words)) return [light + 180, middle, light];
+  // A second colour word lives in the shadows of the first.
+  return [named[1]?.[1] ?? shadow, middle, light];
+};
+
+/** Lightness and chroma of the five colours that the ramp runs through. */
+const stops: readonly (readonly [lightness: number, chroma: number])[] = [
+  [0.2, 0.07],
+  [0.39, 0.135],
+  [0.6, 0.17],
+  [0.79, 0.14],
+  [0.94, 0.055],
+];
+
+/** Colours that follow words, such as a prompt: those that name a colour or a mood steer it, chance does the rest. */
+export const paletteFor = (words: string, strength: PaletteStrength, random: Random): Palette => {
+  const [shadow, middle, light] = chooseHues(words, random);
+  const shift = (random() - 0.5) * 12;
+  const moods = moodWords.filter(([pattern]) => pattern.test(words)).map(([, mood]) => mood);
+  const chroma = moods.reduce((product, mood) => product * (mood.chroma ?? 1), strength.chroma);
+  const lightness = moods.reduce((sum, mood) => sum + (mood.lightness ?? 0), 0);
+  const hues = [shadow, between(shadow, middle), middle, between(middle, light), light];
+  const colours = stops.map(([stopLightness, stopChroma], index) =>
     oklch(
-      darkest + (0.9 - darkest) * step ** 0.9,
-      vividness * (0.05 + 0.13 * Math.sin(Math.PI * (0.15 + 0.8 * step))),
-      from + turn * step,
+      Math.min(0.97, Math.max(0.08, 0.57 + (stopLightness - 0.57) * strength.contrast + lightness)),
+      stopChroma * chroma,
+      (hues[index] ?? middle) + shift,
     ),
   );
-  const ramp = new Uint8Array(RAMP * 3);
-  for (let index = 0; index < RAMP; index += 1) {
-    const place = (index / (RAMP - 1)) * (stops.length - 1);
-    const lower = Math.min(stops.length - 2, Math.floor(place));
-    const part = place - lower;
-    const eased = part * part * (3 - 2 * part);
-    for (let channel = 0; channel < 3; channel += 1) {
-      const [low = 0, high = 0] = [stops[lower]?.[channel], stops[lower + 1]?.[channel]];
-      ramp[index * 3 + channel] = low + (high - low) * eased;
-    }
-  }
-  const [red = 0, green = 0, blue = 0] = stops[0] ?? [];
   return {
-    ramp,
-    light: oklch(0.97, 0.03 * vividness, from + turn),
-    accent: oklch(0.82, 0.15 * vividness, from + 180),
-    shade: [red * 0.5, green * 0.5, blue * 0.5],
+    ramp: rampThrough(colours),
+    light: oklch(0.97, 0.04 * Math.min(1, chroma), light),
+    accent: oklch(0.84, 0.14 * chroma, middle + 180),
+    shade: oklch(0.13, 0.04 * Math.min(1, chroma), shadow),
   };
 };
 
-/** Degrees from one hue to another, the short way round. */
-const shorterTurn = (from: number, to: number): number => ((((to - from) % 360) + 540) % 360) - 180;
+/** Colours in even steps, easing from each given one to the next. */
+const rampThrough = (colours: readonly Rgb[]): Uint8Array => {
+  const ramp = new Uint8Array(rampSteps * 3);
+  for (let index = 0; index < rampSteps; index += 1) {
+    const place = (index / (rampSteps - 1)) * (colours.length - 1);
+    const lower = Math.min(colours.length - 2, Math.floor(place));
+    const part = place - lower;
+    const eased = part * part * (3 - 2 * part);
+    for (let channel = 0; channel < 3; channel += 1) {
+      const [low = 0, high = 0] = [colours[lower]?.[channel], colours[lower + 1]?.[channel]];
+      ramp[index * 3 + channel] = low + (high - low) * eased;
+    }
+  }
+  return ramp;
+};
