@@ -132,6 +132,9 @@ export const providerDefaults = (adapterName: string, cpus: number): ProviderDef
     case 'jimeng':
       // What a paid account has for each req_key (jimeng.md, limits); more is bought.
       return { ...ordinary, concurrency: 1 };
+    case 'kling':
+      // The smallest pack for pictures has nine places, and each picture of a call holds one (kling.md §10).
+      return { ...ordinary, concurrency: 9 };
     case 'sandbox':
       return { ...ordinary, concurrency: cpus, callTimeoutMs: minute };
     default:

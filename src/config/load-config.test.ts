@@ -292,7 +292,7 @@ providers:
   it.each([
     ['ark', { ARK_API_KEY: 'k' }, 10],
     ['jimeng', { VOLC_ACCESS_KEY_ID: 'i', VOLC_SECRET_ACCESS_KEY: 's' }, 1],
-    ['kling', { KLING_API_KEY: 'k' }, 5],
+    ['kling', { KLING_API_KEY: 'k' }, 9],
     ['openai', { OPENAI_API_KEY: 'k' }, 5],
   ])('gives %s the limits of its vendor by default', (name, env, concurrency) => {
     expect(load({ env }).providers.find((provider) => provider.name === name)).toMatchObject({
