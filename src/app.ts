@@ -103,6 +103,7 @@ const connectProvider = async (
   http: config.baseUrl === undefined ? noUpstream : await connect(config.baseUrl),
   ...(config.baseUrl !== undefined && { trustedHost: new URL(config.baseUrl).host }),
   concurrency: config.concurrency,
+  ...(config.requestsPerMinute !== undefined && { requestsPerMinute: config.requestsPerMinute }),
   pollIntervalMs: config.pollIntervalMs,
   callTimeoutMs: config.callTimeoutMs,
 });
@@ -199,7 +200,7 @@ export const createApp = async ({
   };
   const runner = createRunner(engine, queue);
   await queue.start(runner);
-  const maintenance = startMaintenance({ tasks, images, spool, clock, logger, taskTtlMs, taskDeadlineMs });
+  const maintenance = startMaintenance({ tasks, images, spool, clock, logger, taskTtlMs });
 
   const draining = new AbortController();
   let isReady = true;

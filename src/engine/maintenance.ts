@@ -1,5 +1,6 @@
 /** Cleans up what is no longer wanted, a little at a time, so that no request ever waits for it. */
 import type { Clock } from '../core/clock.ts';
+import { isId } from '../core/ids.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { Spool } from '../images/spool.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -14,7 +15,6 @@ export interface MaintenanceParts {
   readonly logger: Logger;
   /** How long an ended task and its pictures are kept. */
   readonly taskTtlMs: number;
-  readonly taskDeadlineMs: number;
 }
 
 /** Tasks removed in one transaction: few enough for a commit of a few milliseconds. */
@@ -24,8 +24,8 @@ const EVERY_MS = 60_000;
 
 const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000;
 
-/** A file that no row knows may belong to a task that is still on its way; after this long it cannot. */
-const ORPHAN_AFTER_MS = 60 * 60 * 1000;
+/** A file has its name before the row that knows it is written; after this long the row is there or never comes. */
+const UNKNOWN_AFTER_MS = 60_000;
 
 /** Removes tasks past their time, with their pictures. @returns how many. */
 export const removeExpired = async (parts: MaintenanceParts): Promise<number> => {
@@ -41,21 +41,38 @@ export const removeExpired = async (parts: MaintenanceParts): Promise<number> =>
   return removed;
 };
 
-/** Removes files that a crash left behind: stored pictures that no row knows, references and spooled files of ended tasks. */
-export const removeOrphans = async (parts: MaintenanceParts): Promise<number> => {
-  const { tasks, images, spool, clock } = parts;
-  const beforeMs = clock.nowMs() - parts.taskDeadlineMs - ORPHAN_AFTER_MS;
+/** Whether the call or task that a file is named for may still need it. */
+const isNeeded = async (tasks: TaskStore, fileName: string): Promise<boolean> => {
+  const [owner = ''] = fileName.split('-');
+  return isId('call', owner) ? tasks.isCallOpen(owner) : tasks.isOpen(owner);
+};
+
+/** Removes files on their way, written before the given time, that nobody waits for any more. @returns how many. */
+export const removeStrays = async ({ tasks, spool }: MaintenanceParts, beforeMs: number): Promise<number> => {
   let removed = 0;
-  for await (const file of images.list()) {
-    if (file.modifiedAtMs > beforeMs || (await tasks.isFileKnown(file.key))) continue;
-    const [folder, taskId] = file.key.split('/');
-    if (folder === 'references' && taskId !== undefined && (await tasks.isOpen(taskId))) continue;
-    await images.delete(file.key);
+  for await (const file of spool.list()) {
+    if (file.modifiedAtMs > beforeMs || (await isNeeded(tasks, file.name))) continue;
+    await spool.remove(file.name);
     removed += 1;
   }
-  for await (const file of spool.list()) {
+  return removed;
+};
+
+/**
+ * Removes stored files, written before the given time, that a crash left without a row: pictures, and references of
+ * tasks that ended or never were. It walks all files, so it is for a start. @returns how many.
+ */
+export const removeOrphans = async (
+  { tasks, images }: MaintenanceParts,
+  beforeMs: number,
+): Promise<number> => {
+  let removed = 0;
+  for await (const file of images.list()) {
     if (file.modifiedAtMs > beforeMs) continue;
-    await spool.remove(file.name);
+    // NOTE: in this order: the write that ends a call is the one that makes its pictures known.
+    if (await isNeeded(tasks, file.key.slice(file.key.indexOf('/') + 1))) continue;
+    if (await tasks.isFileKnown(file.key)) continue;
+    await images.delete(file.key);
     removed += 1;
   }
   return removed;
@@ -65,9 +82,16 @@ export const removeOrphans = async (parts: MaintenanceParts): Promise<number> =>
 export const startMaintenance = (parts: MaintenanceParts): { stop(): Promise<void> } => {
   let isStopped = false;
   let cancel = (): void => {};
+  const startMs = parts.clock.nowMs();
+  const afterCrash = async (): Promise<void> => {
+    // Of an earlier process, and it has ended: the folder is ours.
+    const files = (await removeStrays(parts, startMs)) + (await removeOrphans(parts, startMs));
+    if (files > 0) parts.logger.info({ files }, 'removed files that nobody needs any more');
+  };
   const round = async (): Promise<void> => {
     const tasks = await removeExpired(parts);
     if (tasks > 0) parts.logger.info({ tasks }, 'removed tasks past their time');
+    await removeStrays(parts, parts.clock.nowMs() - UNKNOWN_AFTER_MS);
   };
   const attempt = (work: () => Promise<unknown>): Promise<unknown> =>
     work().catch((fault: unknown) => parts.logger.error({ err: fault }, 'clean-up failed'));
@@ -77,7 +101,9 @@ export const startMaintenance = (parts: MaintenanceParts): { stop(): Promise<voi
       current = attempt(round).then(again);
     });
   };
-  let current: Promise<unknown> = attempt(() => removeOrphans(parts)).then(() => attempt(round)).then(again);
+  let current: Promise<unknown> = attempt(afterCrash)
+    .then(() => attempt(round))
+    .then(again);
   return {
     stop: async () => {
       isStopped = true;

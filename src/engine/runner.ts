@@ -13,6 +13,7 @@ import type { EngineParts } from './engine-parts.ts';
 import type { Slot } from './gate.ts';
 import { createRouting } from './routing.ts';
 import { advanceCall } from './steps/advance-call.ts';
+import { dropCollected } from './steps/collect-outputs.ts';
 import { planTask } from './steps/plan-task.ts';
 import { dropReference } from './steps/prepare-reference.ts';
 import { ClaimLost, TaskRun } from './task-run.ts';
@@ -26,7 +27,7 @@ export interface Runner extends JobWorker {
 /** @param queue is told when capacity comes free. */
 export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'>): Runner => {
   const { tasks, events, clock } = parts;
-  const routing = createRouting(parts.models, parts.random, () => queue.advance());
+  const routing = createRouting(parts, () => queue.advance());
   /** Places of calls that an upstream has, by task and call: they outlive a single turn. */
   const slots = new Map<string, Map<string, Slot>>();
   /** What `admit` reserved for tasks about to begin. */
@@ -78,6 +79,9 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
     const run = new TaskRun({ parts, routing, claimed, signal, slots: slotsOf(taskId), reserved: reservation?.slot });
     try {
       return await proceed(run, reservation?.route).catch((fault: unknown) => failWhole(run, fault));
+    } catch (fault) {
+      if (fault instanceof ClaimLost && !(await tasks.isOpen(taskId))) await dropCollected(parts, run.calls);
+      throw fault;
     } finally {
       run.releaseReserved();
     }

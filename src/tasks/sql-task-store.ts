@@ -45,6 +45,16 @@ const openTask = prepare<{ id: string }, Pick<TaskRow, 'id'>>('openTask', (db, v
   db.selectFrom('tasks').select('id').where('id', '=', value('id')).where('status', 'in', ['pending', 'processing']),
 );
 
+const openCall = prepare<{ id: string }, Pick<CallRow, 'id'>>('openCall', (db, value) =>
+  db
+    .selectFrom('calls')
+    .innerJoin('tasks', 'tasks.id', 'calls.task_id')
+    .select('calls.id')
+    .where('calls.id', '=', value('id'))
+    .where('calls.state', 'not in', ['stored', 'failed'])
+    .where('tasks.status', 'in', ['pending', 'processing']),
+);
+
 interface PageValues {
   readonly key_id: string;
   readonly before: string;
@@ -163,5 +173,7 @@ export const createTaskStore = (database: Database): TaskStore => {
     isFileKnown: async (key) => (await firstRow(read, imageByFile, { file_key: key })) !== undefined,
 
     isOpen: async (taskId) => (await firstRow(read, openTask, { id: taskId })) !== undefined,
+
+    isCallOpen: async (callId) => (await firstRow(read, openCall, { id: callId })) !== undefined,
   };
 };

@@ -115,4 +115,6 @@ export interface TaskStore {
   isFileKnown(fileKey: string): Promise<boolean>;
   /** Whether the task exists and has not ended. */
   isOpen(taskId: string): Promise<boolean>;
+  /** Whether the call has not ended, nor its task: somebody may still need the files that it left on their way. */
+  isCallOpen(callId: string): Promise<boolean>;
 }

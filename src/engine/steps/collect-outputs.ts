@@ -10,6 +10,7 @@ import { fitImage } from '../../images/fit.ts';
 import { type ImageInfo, inspectImage } from '../../images/inspect.ts';
 import type { Route } from '../../providers/catalog.ts';
 import { FetchFailed, FetchRefused } from '../../providers/guarded-fetch.ts';
+import type { EngineParts } from '../engine-parts.ts';
 import type { TaskRun } from '../task-run.ts';
 import { download, restore } from './download.ts';
 import { failCall } from './fail-call.ts';
@@ -58,6 +59,19 @@ export const collectOutputs = async (
   }
 };
 
+/** Removes what calls of a task that ended elsewhere left on their way: no row knows it, and none will. */
+export const dropCollected = async ({ spool, images }: EngineParts, calls: readonly Call[]): Promise<void> => {
+  const unknown = calls.filter((call) => call.step.state !== 'stored');
+  for await (const { name } of spool.list()) {
+    if (unknown.some((call) => name.startsWith(`${call.id}-`))) await spool.remove(name);
+  }
+  for (const call of unknown) {
+    for (let place = 0; place < call.request.images; place += 1) await images.delete(imageKey(call, place));
+  }
+};
+
+const imageKey = (call: Call, place: number): string => `images/${call.id}-${place}`;
+
 const spoolName = (call: Call, output: Output, place: number): string =>
   output.at === 'spool' ? output.name : `${call.id}-${place}`;
 
@@ -76,7 +90,7 @@ const collect = async (
   const { spool, images, clock, randomBytes, reach } = run.parts;
   const { size, outputFormat } = run.task.request;
   const name = spoolName(call, output, place);
-  const key = `images/${call.id}-${place}`;
+  const key = imageKey(call, place);
 
   // NOTE: a crash after `put` leaves the finished picture in the store and nothing in the spool.
   if (!(await spool.exists(name)) && !(await restore(run.parts, key, name))) {

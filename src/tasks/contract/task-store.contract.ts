@@ -156,6 +156,22 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
       expect(await store.insert(newTask({ idempotency }))).toEqual({ outcome: 'created' });
     });
 
+    it('tells whether a call may still need its files', async () => {
+      const { task, claim, call } = await startedTask();
+      expect(await store.isCallOpen(call.id)).toBe(true);
+      await store.record(claim, call.id, { state: 'sending' });
+      await store.record(claim, call.id, { state: 'produced', outputs: [] });
+      expect(await store.isCallOpen(call.id)).toBe(true);
+      await store.record(claim, call.id, { state: 'stored' });
+      expect(await store.isCallOpen(call.id)).toBe(false);
+      expect(await store.isOpen(task.id)).toBe(true);
+
+      const other = await startedTask();
+      await store.cancel(other.task.id, 'key_one', cancelled, 1);
+      expect(await store.isCallOpen(other.call.id)).toBe(false);
+      expect(await store.isCallOpen('call_of_nobody')).toBe(false);
+    });
+
     it('carries a task along its whole path', async () => {
       const { task, image } = await completedTask();
       expect(await store.get(task.id, 'key_one')).toMatchObject({
