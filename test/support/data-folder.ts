@@ -19,6 +19,8 @@ export interface DataFolder extends AsyncDisposable {
   /** The files below one of its folders, sorted. */
   files(folder: 'images' | 'spool'): Promise<readonly string[]>;
   calls(taskId: string): readonly StoredCall[];
+  /** Identifiers of the calls in this state, sorted. */
+  callsIn(state: string): readonly string[];
   /** How many rows each table of the domain has. */
   rows(): Readonly<Record<'tasks' | 'calls' | 'images' | 'jobs', number>>;
 }
@@ -50,6 +52,8 @@ export const createDataFolder = async (): Promise<DataFolder> => {
         `SELECT id, task_id AS taskId, state, step ->> '$.failure.code' AS code FROM calls WHERE task_id = ? ORDER BY slot, attempt`,
         taskId,
       ) as unknown as readonly StoredCall[],
+    callsIn: (state) =>
+      query('SELECT id FROM calls WHERE state = ? ORDER BY id', state).map(({ id }) => String(id)),
     rows: () => {
       const [row] = query(
         `SELECT (SELECT count(*) FROM tasks) AS tasks, (SELECT count(*) FROM calls) AS calls,

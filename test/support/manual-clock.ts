@@ -18,7 +18,9 @@ export const createManualClock = (startMs = 1_700_000_000_000): ManualClock => {
     },
     advance: (ms) => {
       nowMs += ms;
-      const due = [...timers].filter((timer) => timer.atMs <= nowMs).toSorted((one, other) => one.atMs - other.atMs);
+      const due = [...timers]
+        .filter((timer) => timer.atMs <= nowMs)
+        .toSorted((one, other) => one.atMs - other.atMs);
       for (const timer of due) {
         timers.delete(timer);
         timer.callback();
