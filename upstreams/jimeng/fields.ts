@@ -14,7 +14,7 @@ export function parseFields(text: string): Fields {
   return asFields(value, 'body');
 }
 
-export function asFields(value: unknown, name: string): Fields {
+function asFields(value: unknown, name: string): Fields {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw wrongType(name, 'an object');
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== null));
 }

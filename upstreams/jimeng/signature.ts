@@ -66,7 +66,7 @@ export function verifySignature(request: SignedRequest, account: SigningAccount,
 }
 
 /** The six parts of section 2.1. */
-export function canonicalRequest(request: SignedRequest, signedHeaders: string, bodyDigest: string): string {
+function canonicalRequest(request: SignedRequest, signedHeaders: string, bodyDigest: string): string {
   const lines = signedHeaders
     .split(';')
     .map((name) => `${name.toLowerCase()}:${headerText(request.headers, name.toLowerCase())}\n`);
