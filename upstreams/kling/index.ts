@@ -1,6 +1,5 @@
 /** The Kling image API (legacy family) as its fact sheet tells it: create, query, list, callbacks and result files. */
-import { randomBytes, randomUUID } from 'node:crypto';
-import { crc32 } from 'node:zlib';
+import { randomUUID } from 'node:crypto';
 import { startEmulator } from '../emulator.ts';
 import type { Emulator, Exchange } from '../emulator.ts';
 import { disturbed, TRANSPORT_FAULTS } from '../faults.ts';
@@ -10,7 +9,6 @@ import { drawLatency } from '../latency.ts';
 import type { Latency } from '../latency.ts';
 import { Ledger } from '../ledger.ts';
 import { createPainter } from '../picture.ts';
-import type { Picture } from '../picture.ts';
 import { jsonReply } from '../reply.ts';
 import type { Reply } from '../reply.ts';
 import { LINK_FAULTS, ResultLinks } from '../result-links.ts';
@@ -27,9 +25,10 @@ import {
   refusalNamed,
   refusalOf,
 } from './errors.ts';
-import { pixelsOf } from './models.ts';
 import { readParameters } from './parameters.ts';
 import type { KlingParameters, UnknownModelCode } from './parameters.ts';
+import { publishImages } from './publish.ts';
+import type { Gallery } from './publish.ts';
 import { checkReference } from './reference.ts';
 import type { FetchReference } from './reference.ts';
 import {
@@ -42,7 +41,7 @@ import {
   taskFields,
   TaskList,
 } from './tasks.ts';
-import type { KlingTask, TaskImage } from './tasks.ts';
+import type { KlingTask } from './tasks.ts';
 
 /** The state of the vendor's account; a test may change it while the emulator runs. */
 export type KlingAccount = {
@@ -108,7 +107,6 @@ const ONE_PATH = /^\/v1\/images\/generations\/[^/]+$/;
 /** Starts it. Rejects when the port is taken. */
 export async function startKlingEmulator(options: KlingEmulatorOptions = {}): Promise<KlingEmulator> {
   const now = options.now ?? Date.now;
-  const ttlMs = options.ttlMs ?? 30 * DAY_MS;
   const credentials: KlingCredentials = {
     apiKey: options.apiKey ?? 'kling-emulator-key',
     accessKey: options.accessKey ?? 'kling-emulator-access-key',
@@ -121,7 +119,6 @@ export async function startKlingEmulator(options: KlingEmulatorOptions = {}): Pr
     inspect: createInspector(),
     fetchReference: options.fetchReference ?? (async () => undefined),
   };
-  const paint = createPainter();
   const closing = new AbortController();
   const callbacks = new CallbackSender(options.webhookSecret, closing.signal);
   const links = new ResultLinks({
@@ -132,6 +129,14 @@ export async function startKlingEmulator(options: KlingEmulatorOptions = {}): Pr
   const readTriggers = createTriggerWords([...TRANSPORT_FAULTS, ...faultNames], ALIASES);
   let origin = '';
   let serial = 0;
+  const gallery: Gallery = {
+    paint: createPainter(),
+    links,
+    origin: () => origin,
+    accountId: () => account.id,
+    ttlMs: options.ttlMs ?? 30 * DAY_MS,
+    paddedBytes: options.pictureBytes,
+  };
 
   function answering(handle: (exchange: Exchange, succeed: (data: unknown) => Reply) => Promise<Reply>) {
     return async (exchange: Exchange): Promise<Reply> => {
@@ -228,7 +233,7 @@ export async function startKlingEmulator(options: KlingEmulatorOptions = {}): Pr
     const { parameters, fault } = task;
     if (next === 'failed') return { status: 'failed', message: failureOf(fault) ?? '' };
     if (next !== 'succeed') return { status: next };
-    const images = publish(task);
+    const images = publishImages(task, gallery);
     const units = (task.units / parameters.n) * images.length;
     account.units -= units;
     if (images.length > 0) {
@@ -244,44 +249,10 @@ export async function startKlingEmulator(options: KlingEmulatorOptions = {}): Pr
     return { status: 'succeed', images, units };
   }
 
-  /** The links of a task's pictures, which are drawn while the answer that shows the links is made. */
-  function publish(task: KlingTask): TaskImage[] {
-    const { parameters, fault, updatedAt } = task;
-    const count = fault?.fault === 'fewer_images' ? parameters.n - 1 : parameters.n;
-    const expiresAt = updatedAt + ttlMs;
-    const drawn: Promise<void>[] = [];
-    const link = (name: string, index: number, mark: boolean): string => {
-      const path = `/bs2/upload-kling-api/${account.id}/image/${task.id}-${index}_${name}_${index}.png`;
-      const query = `Expires=${Math.floor(expiresAt / 1000)}&Signature=${randomBytes(20).toString('hex')}`;
-      drawn.push(draw(task, index, mark).then((one) => links.publish(path, query, expiresAt, one, fault)));
-      return `${origin}${path}?${query}`;
-    };
-    const images = Array.from({ length: count }, (_, index) => ({
-      index,
-      url: link('raw_image', index, false),
-      ...(parameters.watermark === true && { watermark_url: link('watermark_image', index, true) }),
-    }));
-    task.linksReady = Promise.all(drawn);
-    return images;
-  }
-
-  function draw({ parameters, fault }: KlingTask, index: number, mark: boolean): Promise<Picture> {
-    const { width, height } = pixelsOf(parameters.aspectRatio, parameters.resolution);
-    const less = fault?.fault === 'other_size' ? 16 : 0;
-    return paint({
-      width: width - less,
-      height: height - less,
-      format: 'png',
-      tint: crc32(parameters.prompt) + index,
-      ...(mark && { mark: { text: 'KlingAI' } }),
-      ...(options.pictureBytes !== undefined && { paddedBytes: options.pictureBytes }),
-    });
-  }
-
   async function query(exchange: Exchange, succeed: (data: unknown) => Reply): Promise<Reply> {
     const scripted = refusalOf(exchange.fault);
     if (scripted !== undefined) throw scripted;
-    const id = decodeURIComponent(exchange.path.slice(exchange.path.lastIndexOf('/') + 1));
+    const id = decodedEnd(exchange.path);
     const task = tasks.find(id);
     if (task === undefined || task.fault?.fault === 'lost' || exchange.fault?.fault === 'lost') {
       throw invalidValue(`Task not found by id/external id: ${id}`);
@@ -358,4 +329,14 @@ function wholeNumber(query: URLSearchParams, name: string, usual: number, max: n
   const value = /^\d+$/.test(text) ? Number(text) : 0;
   if (value < 1 || value > max) throw invalidValue(`${name} must be between 1 and ${max}`);
   return value;
+}
+
+/** The last step of a path; one that is no percent encoding stands for itself. */
+function decodedEnd(path: string): string {
+  const end = path.slice(path.lastIndexOf('/') + 1);
+  try {
+    return decodeURIComponent(end);
+  } catch {
+    return end;
+  }
 }

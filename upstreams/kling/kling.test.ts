@@ -350,11 +350,13 @@ describe('the life of a task', () => {
   test('both ids find it, and an unknown one is 1201', async () => {
     const { data } = await create({ external_task_id: 'mine 1' });
     expect((await query(data?.task_id)).data).toEqual((await query('mine%201')).data);
-    expect(await query('nothing')).toMatchObject({
-      status: 400,
-      code: 1201,
-      message: 'Task not found by id/external id: nothing',
-    });
+    for (const id of ['nothing', '%zz']) {
+      expect(await query(id)).toMatchObject({
+        status: 400,
+        code: 1201,
+        message: `Task not found by id/external id: ${id}`,
+      });
+    }
   });
 
   test('an external id is taken for ever, also by a task that failed', async () => {
