@@ -1,6 +1,8 @@
 /** Chooses the route of a task among those that serve its model, and counts the calls on each upstream model. */
 import type { ModelCatalog, Route } from '../providers/catalog.ts';
+import type { Clock } from '../core/clock.ts';
 import { Gate } from './gate.ts';
+import { createPacer, type Pacer } from './pacer.ts';
 
 export interface Routing {
   /** The best route with a free place for a new task, by priority and then by weight; `undefined` when all are busy. */
@@ -9,14 +11,20 @@ export interface Routing {
   find(modelName: string, provider: string, upstreamModel: string): Route | undefined;
   /** Where calls along this route wait for their turn. */
   gate(route: Route): Gate;
+  /** When the provider's rate lets this call go. */
+  turnMs(route: Route, callId: string): number;
 }
 
 /**
- * @param random from 0 to 1, to share calls among routes of one priority.
+ * @param parts.random from 0 to 1, to share calls among routes of one priority.
  * @param onFree called when a place came free that no started task waits for.
  */
-export const createRouting = (models: ModelCatalog, random: () => number, onFree: () => void): Routing => {
+export const createRouting = (
+  { models, random, clock }: { readonly models: ModelCatalog; readonly random: () => number; readonly clock: Clock },
+  onFree: () => void,
+): Routing => {
   const gates = new Map<string, Gate>();
+  const pacers = new Map<string, Pacer>();
 
   const gate = (route: Route): Gate => {
     const name = `${route.provider.name}/${route.card.upstreamModel}`;
@@ -45,5 +53,11 @@ export const createRouting = (models: ModelCatalog, random: () => number, onFree
             (route.card.upstreamModel === upstreamModel || route.editCard?.upstreamModel === upstreamModel),
         ),
     gate,
+    turnMs: ({ provider }, callId) => {
+      if (provider.requestsPerMinute === undefined) return clock.nowMs();
+      const pacer = pacers.get(provider.name) ?? createPacer(provider.requestsPerMinute, clock);
+      pacers.set(provider.name, pacer);
+      return pacer.turnMs(callId);
+    },
   };
 };

@@ -14,6 +14,8 @@ export interface Provider {
   readonly trustedHost?: string;
   /** Calls at once for each upstream model. */
   readonly concurrency: number;
+  /** Calls that start a generation in any minute, for all upstream models together; absent when nothing limits them. */
+  readonly requestsPerMinute?: number;
   readonly pollIntervalMs: number;
   /** From `sending` to `produced`, retries and polling included. */
   readonly callTimeoutMs: number;

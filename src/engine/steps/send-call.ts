@@ -57,6 +57,8 @@ export const sendCall = async (
     return undefined;
   }
   if (notBeforeMs !== undefined && notBeforeMs > nowMs) return notBeforeMs;
+  const turnMs = run.routing.turnMs(route, call.id);
+  if (turnMs > nowMs) return turnMs;
   if (!(await run.takeSlot(call, route))) return clock.nowMs();
   // NOTE: whatever can fail on our side happens before `sending` is written: from then on the call counts as sent.
   const context = await contextOf(run, call, route);

@@ -1,0 +1,38 @@
+import type { Clock } from '../core/clock.ts';
+
+const MINUTE_MS = 60_000;
+
+/** Lets no more than a number of calls go in any minute. */
+export interface Pacer {
+  /** When this call may go; asking again gives the same time. */
+  turnMs(callId: string): number;
+}
+
+/** @param callsPerMinute in any 60 seconds, however they fall. */
+export const createPacer = (callsPerMinute: number, clock: Pick<Clock, 'nowMs'>): Pacer => {
+  /** The turns of the last minute and those to come, oldest first. */
+  const turns = new Map<string, number>();
+  /** When the last calls went or will go, oldest first; as many as a minute may have. */
+  const latest: number[] = [];
+
+  const forgetPast = (nowMs: number): void => {
+    for (const [callId, turnMs] of turns) {
+      if (turnMs > nowMs - MINUTE_MS) return;
+      turns.delete(callId);
+    }
+  };
+
+  return {
+    turnMs: (callId) => {
+      const known = turns.get(callId);
+      if (known !== undefined) return known;
+      const nowMs = clock.nowMs();
+      forgetPast(nowMs);
+      const oldest = latest.length < callsPerMinute ? undefined : latest.shift();
+      const turnMs = Math.max(nowMs, oldest === undefined ? 0 : oldest + MINUTE_MS);
+      latest.push(turnMs);
+      turns.set(callId, turnMs);
+      return turnMs;
+    },
+  };
+};
