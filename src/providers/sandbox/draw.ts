@@ -74,7 +74,7 @@ const captionOf = ({ prompt, watermark, width, height, seed, index }: PictureBri
   watermark,
   facts: [
     'LIMNER SANDBOX · not an AI model',
-    `${width}×${height} · seed ${seed} · picture ${index + 1}`,
+    `${width}×${height} · seed ${seed}${index > 0 ? ` · picture ${index + 1}` : ''}`,
   ] as const,
 });
 

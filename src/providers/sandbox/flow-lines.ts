@@ -83,7 +83,7 @@ const drawLine = (
   opacity: number,
 ): void => {
   for (let step = 0, x = startX, y = startY; step < steps; step += 1) {
-    if (x < 1 || y < 1 || x >= width - 2 || y >= height - 2) return;
+    if (x < 0 || y < 0 || x >= width - 1 || y >= height - 1) return;
     touch(pixels, width, x, y, colour, opacity * Math.sin((Math.PI * step) / steps));
     const direction = directionAt(x, y);
     x += Math.cos(direction) * stepPixels;
