@@ -183,6 +183,7 @@ export const createApp = async ({
     clock,
     onFault: (job, fault) => logger.error({ task: job.taskId, err: fault }, 'a task stumbled and is tried again'),
   });
+  const draining = new AbortController();
   const engine: EngineParts = {
     tasks,
     images,
@@ -195,6 +196,7 @@ export const createApp = async ({
     random: Math.random,
     logger,
     reach,
+    draining: draining.signal,
     taskDeadlineMs,
     onUnconfirmed,
   };
@@ -202,7 +204,6 @@ export const createApp = async ({
   await queue.start(runner);
   const maintenance = startMaintenance({ tasks, images, spool, clock, logger, taskTtlMs });
 
-  const draining = new AbortController();
   let isReady = true;
   const linkSecret = await installationSecret(database, 'links', randomBytes(32).toString('base64url'));
   const parts: ServerParts = {

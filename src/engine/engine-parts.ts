@@ -23,6 +23,8 @@ export interface EngineParts {
   readonly random: () => number;
   readonly logger: Logger;
   readonly reach: ReachFaultPoint;
+  /** Aborted when the process is told to stop: from then on no call is sent that was not on its way. */
+  readonly draining: AbortSignal;
   /** From acceptance to the end of a task, at most. */
   readonly taskDeadlineMs: number;
   /** What to do with a call that may have been charged and that nobody can ask about. */

@@ -27,7 +27,7 @@ export class Gate {
     return this.#waiters.size === 0 && this.#taken < this.#capacity;
   }
 
-  /** Takes places although none may be free: for calls that the upstream already has. */
+  /** Takes places although none may be free: for what was let in or sent already. */
   force(weight: number): Slot {
     this.#taken += weight;
     let isHeld = true;

@@ -50,9 +50,12 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
     if (run.task.status === 'pending') await planTask(run, reserved);
     // NOTE: all calls come to rest before a fault of one is told; otherwise the next turn would find the others
     // `sending` and take their answers for lost.
-    const turns = await Promise.allSettled(run.calls.map((call) => advanceCall(run, call.slot)));
+    const slots = run.calls.map((call) => call.slot);
+    const turns = await Promise.allSettled(slots.map((slot) => advanceCall(run, slot)));
     const fault = turns.find((turn) => turn.status === 'rejected');
     if (fault !== undefined) throw fault.reason;
+    // A call may have brought another: it takes its first turn at once.
+    if (run.calls.length > slots.length) return { next: 'again', atMs: clock.nowMs() };
     const waits = turns.flatMap((turn) => (turn.status === 'fulfilled' && turn.value !== undefined ? [turn.value] : []));
     const untilMs = Math.min(...waits);
     if (Number.isFinite(untilMs)) return { next: 'again', atMs: untilMs };

@@ -5,6 +5,7 @@ import type { CallFailure } from '../core/failure.ts';
 import { newId } from '../core/ids.ts';
 import type { Image } from '../core/image.ts';
 import type { ModelCard } from '../core/model-card.ts';
+import type { Plan } from '../core/plan.ts';
 import type { Task } from '../core/task.ts';
 import type { Route } from '../providers/catalog.ts';
 import type { Brought, Claim, ClaimedTask, Ending, Written } from '../tasks/task-store.ts';
@@ -16,6 +17,10 @@ import type { Routing } from './routing.ts';
 export class ClaimLost extends Error {
   override readonly name = 'ClaimLost';
 }
+
+/** How many places a call takes at the gate. */
+const weightOf = (call: Call, route: Route): number =>
+  route.provider.adapter.countsPictures === true ? call.request.images : 1;
 
 /** One failed part among others: the latest call of each slot is what counts. */
 const latestOfSlots = (calls: readonly Call[]): Call[] =>
@@ -38,6 +43,8 @@ export class TaskRun {
   readonly #claim: Claim;
   readonly #lost = new AbortController();
   readonly #slots: Map<string, Slot>;
+  /** Slots and the providers that had a call for them. */
+  readonly #tried: Set<string>;
   #reserved: Slot | undefined;
 
   constructor(settings: {
@@ -59,6 +66,7 @@ export class TaskRun {
     this.adjustments = [...settings.claimed.task.adjustments];
     this.#claim = settings.claimed.claim;
     this.#slots = settings.slots;
+    this.#tried = new Set(settings.claimed.calls.map((call) => `${call.slot} ${call.provider}`));
     this.#reserved = settings.reserved;
   }
 
@@ -69,23 +77,10 @@ export class TaskRun {
 
   /** Stores the plan: from here on the task is `processing`. */
   async start(route: Route, requests: readonly CallRequest[], adjustments: readonly Adjustment[]): Promise<void> {
-    const { clock, randomBytes, tasks, events } = this.parts;
+    const { clock, tasks, events } = this.parts;
     const atMs = clock.nowMs();
-    this.calls.push(
-      ...requests.map(
-        (request, slot): Call => ({
-          id: newId('call', atMs, randomBytes),
-          taskId: this.task.id,
-          slot,
-          attempt: 0,
-          provider: route.provider.name,
-          request,
-          step: { state: 'planned' },
-          createdAtMs: atMs,
-        }),
-      ),
-    );
-    this.adjustments.push(...adjustments);
+    this.calls.push(...requests.map((request, slot) => this.#newCall(route.provider.name, request, slot)));
+    this.#tell(adjustments);
     this.#must(await tasks.start(this.#claim, { calls: this.calls, adjustments: this.adjustments, atMs }));
     this.parts.reach('after-start');
     events.changed(this.task.id);
@@ -96,24 +91,40 @@ export class TaskRun {
     const call = this.callOf(slot);
     this.#must(await this.parts.tasks.record(this.#claim, call.id, step, brought));
     this.images.push(...(brought.images ?? []));
-    this.adjustments.push(...(brought.adjustments ?? []));
+    this.#tell(brought.adjustments ?? []);
+    if (brought.next !== undefined) this.calls.push(brought.next);
     this.#replace({ ...call, ...(brought.sentAtMs !== undefined && { sentAtMs: call.sentAtMs ?? brought.sentAtMs }), step });
   }
 
-  /** Ends the call of a slot and puts a new one in its place, in one write. */
+  /** Ends the call of a slot and sends the same again later, in one write. */
   async retry(slot: number, failure: CallFailure, notBeforeMs: number): Promise<void> {
-    const { clock, randomBytes, tasks } = this.parts;
-    const { sentAtMs: _, ...failed } = this.callOf(slot);
-    const atMs = clock.nowMs();
-    const next: Call = {
-      ...failed,
-      id: newId('call', atMs, randomBytes),
-      attempt: failed.attempt + 1,
-      step: { state: 'planned', notBeforeMs },
-      createdAtMs: atMs,
-    };
-    this.#must(await tasks.retry(this.#claim, { callId: failed.id, step: { state: 'failed', failure } }, next));
-    this.#replace(next);
+    const failed = this.callOf(slot);
+    const next = this.#newCall(failed.provider, failed.request, slot, { attempt: failed.attempt + 1, notBeforeMs });
+    await this.#replaceFailed(failed, failure, [next], []);
+  }
+
+  /** Ends the call of a slot and plans its pictures anew for another route, in one write. */
+  async moveTo(slot: number, failure: CallFailure, route: Route, plan: Plan): Promise<void> {
+    const failed = this.callOf(slot);
+    const taken = Math.max(...this.calls.map((call) => call.slot));
+    const calls = plan.calls.map((request, place) =>
+      place === 0
+        ? this.#newCall(route.provider.name, request, slot, { attempt: failed.attempt + 1 })
+        : this.#newCall(route.provider.name, request, taken + place),
+    );
+    await this.#replaceFailed(failed, failure, calls, plan.adjustments);
+  }
+
+  /** A call for pictures that the upstream owes, for `move` to write; nothing of it is stored yet. */
+  remainderOf(call: Call, images: number): Call {
+    const firstImage = call.request.firstImage + call.request.images - images;
+    const slot = Math.max(...this.calls.map((each) => each.slot)) + 1;
+    return this.#newCall(call.provider, { ...call.request, images, firstImage, isRemainder: true }, slot);
+  }
+
+  /** Whether this provider has had a call for the slot. */
+  hasTried(slot: number, provider: string): boolean {
+    return this.#tried.has(`${slot} ${provider}`);
   }
 
   /** Ends the task. */
@@ -154,31 +165,38 @@ export class TaskRun {
 
   /**
    * Waits until the upstream may be sent one more call, but no longer than between two questions while the task has
-   * other calls: one of them may hold the very place that is missing, and gives it back in the task's next turn.
+   * other calls: one of them may hold the very place that is missing, and gives it back in the task's next turn. A
+   * process that is told to stop waits no longer either.
    *
    * @returns whether the call has its place.
    */
   async takeSlot(call: Call, route: Route): Promise<boolean> {
     if (this.#slots.has(call.id)) return true;
+    const weight = weightOf(call, route);
     const reserved = this.#reserved;
     this.#reserved = undefined;
-    const slot = reserved ?? (await this.#waitForSlot(call, route));
+    // NOTE: one place was kept for the first call; a heavier one stands in line for all of its places together, since
+    // tasks that each hold some and wait for more would wait for each other.
+    const isEnough = reserved !== undefined && weight === 1;
+    const waiting = isEnough ? reserved : this.#waitForSlot(call, route, weight);
+    if (!isEnough) reserved?.release();
+    const slot = await waiting;
     if (slot === undefined) return false;
     this.#slots.set(call.id, slot);
     return true;
   }
 
-  async #waitForSlot(call: Call, route: Route): Promise<Slot | undefined> {
+  async #waitForSlot(call: Call, route: Route, weight: number): Promise<Slot | undefined> {
     const patience = new AbortController();
     const isAlone = this.calls.every((other) => other.slot === call.slot || isCallEnded(other.step));
     const cancel = isAlone
       ? undefined
       : this.parts.clock.after(route.provider.pollIntervalMs, () => patience.abort());
     try {
-      const signal = AbortSignal.any([this.signal, patience.signal]);
-      return await this.routing.gate(route).take(call.request.images, signal);
+      const signal = AbortSignal.any([this.signal, this.parts.draining, patience.signal]);
+      return await this.routing.gate(route).take(weight, signal);
     } catch (fault) {
-      if (this.signal.aborted || !patience.signal.aborted) throw fault;
+      if (this.signal.aborted || !(patience.signal.aborted || this.parts.draining.aborted)) throw fault;
       return undefined;
     } finally {
       cancel?.();
@@ -187,7 +205,7 @@ export class TaskRun {
 
   /** Counts a call that the upstream already has. */
   holdSlot(call: Call, route: Route): void {
-    if (!this.#slots.has(call.id)) this.#slots.set(call.id, this.routing.gate(route).force(call.request.images));
+    if (!this.#slots.has(call.id)) this.#slots.set(call.id, this.routing.gate(route).force(weightOf(call, route)));
   }
 
   releaseSlot(call: Call): void {
@@ -199,6 +217,51 @@ export class TaskRun {
   releaseReserved(): void {
     this.#reserved?.release();
     this.#reserved = undefined;
+  }
+
+  #newCall(
+    provider: string,
+    request: CallRequest,
+    slot: number,
+    after: { readonly attempt: number; readonly notBeforeMs?: number } = { attempt: 0 },
+  ): Call {
+    const { clock, randomBytes } = this.parts;
+    const { attempt, notBeforeMs } = after;
+    this.#tried.add(`${slot} ${provider}`);
+    return {
+      id: newId('call', clock.nowMs(), randomBytes),
+      taskId: this.task.id,
+      slot,
+      attempt,
+      provider,
+      request,
+      step: { state: 'planned', ...(notBeforeMs !== undefined && { notBeforeMs }) },
+      createdAtMs: clock.nowMs(),
+    };
+  }
+
+  async #replaceFailed(
+    failed: Call,
+    failure: CallFailure,
+    calls: readonly Call[],
+    adjustments: readonly Adjustment[],
+  ): Promise<void> {
+    const ended = { callId: failed.id, step: { state: 'failed', failure } as const };
+    this.#must(await this.parts.tasks.retry(this.#claim, ended, { calls, adjustments }));
+    this.#tell(adjustments);
+    for (const call of calls) {
+      if (call.slot === failed.slot) this.#replace(call);
+      else this.calls.push(call);
+    }
+  }
+
+  /** Nothing is told twice, e.g. the same change of size for each of four pictures. */
+  #tell(adjustments: readonly Adjustment[]): void {
+    const told = new Set(this.adjustments.map((adjustment) => JSON.stringify(adjustment)));
+    for (const adjustment of adjustments) {
+      if (!told.has(JSON.stringify(adjustment))) this.adjustments.push(adjustment);
+      told.add(JSON.stringify(adjustment));
+    }
   }
 
   #replace(call: Call): void {

@@ -32,6 +32,7 @@ export const collectOutputs = async (
   route: Route | undefined,
 ): Promise<number | undefined> => {
   const wanted = outputs.slice(0, call.request.images);
+  const missing = call.request.images - wanted.length;
   try {
     const collected = await Promise.all(wanted.map((output, place) => collect(run, call, output, place, route)));
     run.parts.reach('after-put');
@@ -41,6 +42,7 @@ export const collectOutputs = async (
       {
         images: collected.map(({ image }) => image),
         adjustments: collected.flatMap(({ adjustment }) => (adjustment === undefined ? [] : [adjustment])),
+        ...(missing > 0 && call.request.isRemainder !== true && { next: run.remainderOf(call, missing) }),
       },
     );
     run.parts.reach('after-stored');

@@ -45,8 +45,9 @@ export const sendCall = async (
   route: Route,
   notBeforeMs: number | undefined,
 ): Promise<number | undefined> => {
-  const { clock, reach } = run.parts;
+  const { clock, draining, reach } = run.parts;
   const nowMs = clock.nowMs();
+  if (draining.aborted) return nowMs;
   if (nowMs >= run.deadlineMs) {
     await failCall(run, call, {
       code: 'deadline_exceeded',
@@ -62,6 +63,10 @@ export const sendCall = async (
   if (!(await run.takeSlot(call, route))) return clock.nowMs();
   // NOTE: whatever can fail on our side happens before `sending` is written: from then on the call counts as sent.
   const context = await contextOf(run, call, route);
+  if (draining.aborted) {
+    run.releaseSlot(call);
+    return nowMs;
+  }
   await run.move(call.slot, { state: 'sending' }, { sentAtMs: clock.nowMs() });
   reach('after-sending');
   return transmit(run, run.callOf(call.slot), route, context);
@@ -96,7 +101,10 @@ const transmit = async (
     answer = await route.provider.adapter.send(call.request, context);
   } catch (fault) {
     rethrowUnlessUpstream(run, fault);
-    if (fault instanceof AnswerLost) return loseAnswer(run, call, route, 'may-ask-again');
+    if (fault instanceof AnswerLost) {
+      run.parts.logger.warn({ call: call.id, provider: call.provider, err: fault }, 'the answer to a call was lost');
+      return loseAnswer(run, call, route, 'may-ask-again');
+    }
     await failCall(run, call, fault instanceof ProviderError ? fault.failure : unreachable);
     return undefined;
   }
