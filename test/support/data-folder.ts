@@ -1,8 +1,10 @@
 /** What lies in a data folder, read past the program. */
+import { existsSync } from 'node:fs';
 import { mkdtemp, readdir, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { CallState } from '../../src/core/call.ts';
 
 /** A call as it is stored. */
 export interface StoredCall {
@@ -19,8 +21,8 @@ export interface DataFolder extends AsyncDisposable {
   /** The files below one of its folders, sorted. */
   files(folder: 'images' | 'spool'): Promise<readonly string[]>;
   calls(taskId: string): readonly StoredCall[];
-  /** Identifiers of the calls in this state, sorted. */
-  callsIn(state: string): readonly string[];
+  /** Identifiers of the calls to this provider in this state, sorted. */
+  callsIn(provider: 'ark' | 'sandbox', state: CallState): readonly string[];
   /** How many rows each table of the domain has. */
   rows(): Readonly<Record<'tasks' | 'calls' | 'images' | 'jobs', number>>;
 }
@@ -41,6 +43,7 @@ export const createDataFolder = async (): Promise<DataFolder> => {
   return {
     path,
     files: async (folder) => {
+      if (!existsSync(join(path, folder))) return [];
       const entries = await readdir(join(path, folder), { recursive: true, withFileTypes: true });
       return entries
         .filter((entry) => entry.isFile())
@@ -52,8 +55,10 @@ export const createDataFolder = async (): Promise<DataFolder> => {
         `SELECT id, task_id AS taskId, state, step ->> '$.failure.code' AS code FROM calls WHERE task_id = ? ORDER BY slot, attempt`,
         taskId,
       ) as unknown as readonly StoredCall[],
-    callsIn: (state) =>
-      query('SELECT id FROM calls WHERE state = ? ORDER BY id', state).map(({ id }) => String(id)),
+    callsIn: (provider, state) =>
+      query('SELECT id FROM calls WHERE provider = ? AND state = ? ORDER BY id', provider, state).map(
+        ({ id }) => String(id),
+      ),
     rows: () => {
       const [row] = query(
         `SELECT (SELECT count(*) FROM tasks) AS tasks, (SELECT count(*) FROM calls) AS calls,
