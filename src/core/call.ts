@@ -20,6 +20,8 @@ export interface CallRequest {
   /** The file format to ask for; absent where the upstream cannot be asked. */
   readonly format?: ImageFormat;
   readonly watermark: boolean;
+  /** It asks for pictures that another call should have brought; what is missing after it is not asked for again. */
+  readonly isRemainder?: true;
   /** Whether the task's reference picture goes with it. */
   readonly hasReference: boolean;
   readonly negativePrompt?: string;

@@ -32,6 +32,21 @@ export const judge = (failure: CallFailure, attempt: number, random: number): Ve
     : { verdict: 'retry', afterMs: backoffMs(attempt, random, failure.retryAfterMs) };
 };
 
+/** Failures that say nothing of the request: another provider may well do it. */
+const elsewhere: readonly CallFailure['code'][] = [
+  'model_unavailable',
+  'provider_auth_failed',
+  'provider_quota_exhausted',
+  'provider_rate_limited',
+  'provider_unavailable',
+  'provider_timeout',
+  'provider_bad_response',
+];
+
+/** Whether a call that failed for this reason may go to another route: only when nothing was charged for it. */
+export const mayGoElsewhere = (failure: CallFailure): boolean =>
+  failure.charged === 'no' && elsewhere.includes(failure.code);
+
 /** Which of several failures tells the caller most, by the design's order (§1.3). */
 export const mostTelling = (failures: readonly CallFailure[]): CallFailure | undefined => {
   const order = [

@@ -108,6 +108,8 @@ export interface Adapter<Settings = never, Handle extends JsonValue = JsonValue>
    * it can be asked for our call id with `find`, or neither.
    */
   readonly resend: 'deduplicated' | 'lookup' | 'ambiguous';
+  /** Whether the upstream's limit on calls at once counts their pictures. */
+  readonly countsPictures?: true;
   /** The upstream models it knows. */
   readonly cards: readonly ModelCard[];
   /** The card of a known model, or the stated default for any other id. */

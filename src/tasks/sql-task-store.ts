@@ -150,9 +150,10 @@ export const createTaskStore = (database: Database): TaskStore => {
         images: brought.images ?? [],
         adjustments: brought.adjustments ?? [],
         sentAtMs: brought.sentAtMs ?? null,
+        next: brought.next ?? null,
       }),
 
-    retry: (claim, failed, next) => write(retryCall, { claim, failed, next }),
+    retry: (claim, failed, retry) => write(retryCall, { claim, failed, ...retry }),
 
     finish: (claim, ending, atMs) => write(finishTask, { claim, ending, atMs }),
 

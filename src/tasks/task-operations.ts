@@ -199,6 +199,19 @@ const step = async (connection: Connection, callId: string, next: CallStep): Pro
   await connection.run(moveCall, { id: callId, state: next.state, step: JSON.stringify(next) });
 };
 
+/** Adds to what the task already tells; nothing is told twice. */
+const addAdjustments = async (
+  connection: Connection,
+  taskId: string,
+  earlier: string,
+  added: readonly Adjustment[],
+): Promise<void> => {
+  if (added.length === 0) return;
+  const all = [...(JSON.parse(earlier) as readonly Adjustment[]), ...added];
+  const texts = new Set(all.map((adjustment) => JSON.stringify(adjustment)));
+  await connection.run(setAdjustments, { id: taskId, adjustments: `[${[...texts].join(',')}]` });
+};
+
 /** What `record` writes. */
 export interface RecordParameters {
   readonly claim: Claim;
@@ -207,6 +220,7 @@ export interface RecordParameters {
   readonly images: readonly Image[];
   readonly adjustments: readonly Adjustment[];
   readonly sentAtMs: number | null;
+  readonly next: Call | null;
 }
 
 export const recordCall = operation('recordCall', async (connection, record: RecordParameters): Promise<Written> => {
@@ -216,11 +230,8 @@ export const recordCall = operation('recordCall', async (connection, record: Rec
   await step(connection, callId, record.step);
   if (record.sentAtMs !== null) await connection.run(stampSent, { id: callId, sent_at: record.sentAtMs });
   for (const image of record.images) await connection.run(insertImage, fromImage(image));
-  if (record.adjustments.length > 0) {
-    const earlier = JSON.parse(held.adjustments) as readonly Adjustment[];
-    const texts = new Set([...earlier, ...record.adjustments].map((adjustment) => JSON.stringify(adjustment)));
-    await connection.run(setAdjustments, { id: claim.taskId, adjustments: `[${[...texts].join(',')}]` });
-  }
+  if (record.next !== null) await connection.run(insertCall, fromCall(record.next));
+  await addAdjustments(connection, claim.taskId, held.adjustments, record.adjustments);
   return 'written';
 });
 
@@ -228,14 +239,16 @@ export const recordCall = operation('recordCall', async (connection, record: Rec
 export interface RetryParameters {
   readonly claim: Claim;
   readonly failed: { readonly callId: string; readonly step: CallStep };
-  readonly next: Call;
+  readonly calls: readonly Call[];
+  readonly adjustments: readonly Adjustment[];
 }
 
 export const retryCall = operation('retryCall', async (connection, retry: RetryParameters): Promise<Written> => {
   const held = await firstRow(connection, heldTask, { id: retry.claim.taskId, claim: retry.claim.token });
   if (held === undefined) return 'lost';
   await step(connection, retry.failed.callId, retry.failed.step);
-  await connection.run(insertCall, fromCall(retry.next));
+  for (const call of retry.calls) await connection.run(insertCall, fromCall(call));
+  await addAdjustments(connection, retry.claim.taskId, held.adjustments, retry.adjustments);
   return 'written';
 });
 

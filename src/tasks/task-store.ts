@@ -55,6 +55,15 @@ export interface Brought {
   readonly adjustments?: readonly Adjustment[];
   /** When the call left; only the first time counts. */
   readonly sentAtMs?: number;
+  /** A further call that the step made necessary. */
+  readonly next?: Call;
+}
+
+/** What takes the place of a call that failed. */
+export interface Retry {
+  /** One for its slot, and others when the next route makes fewer pictures a call. */
+  readonly calls: readonly Call[];
+  readonly adjustments: readonly Adjustment[];
 }
 
 /** How a task ends. */
@@ -95,8 +104,8 @@ export interface TaskStore {
   start(claim: Claim, plan: Plan): Promise<Written>;
   /** Moves a call one step along its path, with what that step brought. */
   record(claim: Claim, callId: string, step: CallStep, brought?: Brought): Promise<Written>;
-  /** A new call for the slot of one that failed, in one write with that failure. */
-  retry(claim: Claim, failed: { readonly callId: string; readonly step: CallStep }, next: Call): Promise<Written>;
+  /** What takes the place of a call that failed, in one write with that failure. */
+  retry(claim: Claim, failed: { readonly callId: string; readonly step: CallStep }, retry: Retry): Promise<Written>;
   /** The one closing function: ends the task, exactly once. */
   finish(claim: Claim, ending: Ending, atMs: number): Promise<Written>;
 

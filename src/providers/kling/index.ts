@@ -40,6 +40,7 @@ export const kling: Adapter<KlingSettings, KlingHandle> = {
   settingsSchema,
   defaultBaseUrl: 'https://api-singapore.klingai.com',
   resend: 'lookup',
+  countsPictures: true,
   cards,
   card: cardOf,
   send: async (request, context) => {

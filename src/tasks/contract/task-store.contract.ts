@@ -204,7 +204,7 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
       const fresh = claimOf(task);
       await store.claim(fresh);
       expect(await store.record(stale, call.id, { state: 'sending' })).toBe('lost');
-      expect(await store.retry(stale, { callId: call.id, step: { state: 'planned' } }, newCall(task.id))).toBe('lost');
+      expect(await store.retry(stale, { callId: call.id, step: { state: 'planned' } }, { calls: [newCall(task.id)], adjustments: [] })).toBe('lost');
       expect(await store.start(stale, { calls: [newCall(task.id)], adjustments: [], atMs: 1 })).toBe('lost');
       expect(await store.finish(stale, completed, 1)).toBe('lost');
       expect(await store.claim(fresh)).toMatchObject({ task: { status: 'processing' }, calls: [call] });
@@ -234,9 +234,20 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
       await store.record(claim, call.id, { state: 'sending' });
       const failure = { code: 'provider_unavailable', message: 'Down.', charged: 'no', retryable: true } as const;
       const next = newCall(task.id, { attempt: 1, step: { state: 'planned', notBeforeMs: 7 } });
-      expect(await store.retry(claim, { callId: call.id, step: { state: 'failed', failure } }, next)).toBe('written');
+      const adjustments = [{ parameter: 'seed', asked: 1, reason: 'No seeds here.' }];
+      expect(await store.retry(claim, { callId: call.id, step: { state: 'failed', failure } }, { calls: [next], adjustments })).toBe('written');
       const claimed = await store.claim(claimOf(task));
       expect(claimed?.calls.map((each) => each.step)).toEqual([{ state: 'failed', failure }, next.step]);
+      expect(claimed?.task.adjustments).toEqual(adjustments);
+    });
+
+    it('writes a further call together with the step that made it necessary', async () => {
+      const { task, claim, call } = await startedTask();
+      await store.record(claim, call.id, { state: 'sending' });
+      await store.record(claim, call.id, { state: 'produced', outputs: [] });
+      const next = newCall(task.id, { slot: 1 });
+      await store.record(claim, call.id, { state: 'stored' }, { next });
+      expect((await store.claim(claimOf(task)))?.calls.map((each) => each.id)).toEqual([call.id, next.id]);
     });
 
     it('keeps the images of a failed task to itself', async () => {
