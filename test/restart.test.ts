@@ -49,7 +49,7 @@ describe.concurrent('kill -9', { timeout: 120_000 }, () => {
         ? { model: 'seedream-3.0', prompt: `Paid ${index}`, n: 2 }
         : {
             model: 'sandbox',
-            prompt: `Drawn ${index} [sandbox:delay=${index * 100}ms]`,
+            prompt: `Drawn ${index} [sandbox:delay=${index * 30}ms]`,
             n: 2,
             size: '320x200',
           },
