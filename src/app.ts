@@ -16,6 +16,7 @@ import type { ReachFaultPoint } from './engine/fault-points.ts';
 import { startMaintenance } from './engine/maintenance.ts';
 import { createRunner } from './engine/runner.ts';
 import { referenceKey } from './engine/steps/prepare-reference.ts';
+import { publicUrlOf } from './http/public-url.ts';
 import { createServer, type Server } from './http/server.ts';
 import type { ServerParts } from './http/server-parts.ts';
 import { createFsImageStore } from './images/fs/fs-image-store.ts';
@@ -86,11 +87,14 @@ const createOutside = (config: Config, spool: Spool) => {
     post: async (url, order) => (await guard()).post(url, order),
     close: async () => (await guarded)?.close(),
   };
+  const closing: (() => Promise<void>)[] = [() => fetcher.close()];
   const connect = async (baseUrl: string): Promise<UpstreamConnection> => {
     const { createUpstreamClient, createUpstreamDispatcher } = await import('./providers/upstream-client.ts');
-    return createUpstreamClient({ baseUrl, dispatcher: createUpstreamDispatcher(), sink: spool });
+    const dispatcher = createUpstreamDispatcher();
+    closing.push(() => dispatcher.destroy());
+    return createUpstreamClient({ baseUrl, dispatcher, sink: spool });
   };
-  return { fetcher, connect };
+  return { fetcher, connect, close: () => Promise.all(closing.map((close) => close())) };
 };
 
 const connectProvider = async (
@@ -242,10 +246,7 @@ export const createApp = async ({
     server,
     listen: async () => {
       await server.listen({ host: config.server.host, port: config.server.port });
-      const address = server.server.address();
-      if (address === null || typeof address === 'string') throw new Error('The server has no address');
-      const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-      return config.server.publicUrl ?? `http://${host}:${address.port}`;
+      return publicUrlOf(server.server, config.server.publicUrl)();
     },
     close: async () => {
       isReady = false;
@@ -253,7 +254,7 @@ export const createApp = async ({
       const cancelTimer = clock.after(DRAIN_MS, () => runner.abandon());
       await Promise.all([queue.stop(), server.close(), maintenance.stop()]);
       cancelTimer();
-      await outside.fetcher.close();
+      await outside.close();
       await stores.close();
       lock.release();
     },

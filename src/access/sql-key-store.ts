@@ -9,6 +9,9 @@ import type { ApiKey, KeyRole, KeyStore } from './keys.ts';
 /** Name of the key that the environment gives; no other key may have it. */
 const BOOTSTRAP = 'bootstrap';
 
+/** Begins every key that was made here; what follows is random. */
+const OURS = 'sk-limner-';
+
 const upsertKey = prepare<ApiKeyRow>('upsertKey', (db, value) =>
   db
     .insertInto('api_keys')
@@ -126,7 +129,8 @@ export const createKeyStore = (database: Database, clock: Clock, randomBytes: Ra
       name,
       role,
       hash: hashOf(secret),
-      hint: secret.length >= 20 ? `${secret.slice(0, 14)}…` : '…',
+      // A secret that somebody chose may say all with its first characters.
+      hint: secret.startsWith(OURS) ? `${secret.slice(0, OURS.length + 4)}…` : '…',
       created_at: nowMs,
       revoked_at: null,
     };
@@ -150,7 +154,7 @@ export const createKeyStore = (database: Database, clock: Clock, randomBytes: Ra
     },
 
     create: async (name, role) => {
-      const secret = `sk-limner-${Buffer.from(randomBytes(32)).toString('base64url')}`;
+      const secret = `${OURS}${Buffer.from(randomBytes(32)).toString('base64url')}`;
       const row = rowOf(secret, name, role);
       await database.write(insertKey, row);
       return { key: toKey(row), secret };

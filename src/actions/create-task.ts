@@ -5,7 +5,7 @@ import { LimnerError } from '../core/errors.ts';
 import { newId, type RandomBytes } from '../core/ids.ts';
 import type { JsonValue } from '../core/json.ts';
 import { allowedSizes, pixelsOf, seedSizes } from '../core/model-card.ts';
-import type { GenerationRequest, Reference } from '../core/request.ts';
+import { type GenerationRequest, type Reference, requestLimits } from '../core/request.ts';
 import { formatSize, isSameSize, type Size } from '../core/size.ts';
 import type { Task } from '../core/task.ts';
 import type { ImageStore } from '../images/image-store.ts';
@@ -13,9 +13,6 @@ import type { JobQueue } from '../jobs/job-queue.ts';
 import type { ModelCatalog, PublicModel } from '../providers/catalog.ts';
 import type { NewTask, TaskStore } from '../tasks/task-store.ts';
 import { findModel } from './find-model.ts';
-
-/** How long an idempotency key is remembered (design §1.1). */
-const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000;
 
 /** What accepting a task needs. */
 export interface CreateTaskParts {
@@ -70,7 +67,7 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
       idempotency: {
         key: idempotency.key,
         bodyHash: createHash('sha256').update(canonicalJson(idempotency.body)).digest('hex'),
-        forgetBeforeMs: createdAtMs - IDEMPOTENCY_MS,
+        forgetBeforeMs: createdAtMs - requestLimits.idempotencyMs,
       },
     }),
   };
@@ -84,7 +81,7 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
   } finally {
     if (!isCreated && reference?.at === 'store') await parts.images.delete(reference.key);
   }
-  parts.queue.announce({ taskId: id, lane: request.model, keyId });
+  parts.queue.announce({ taskId: id, lane: request.model, keyId, createdAtMs });
   return {
     task: { id, keyId, status: 'pending', request: task.request, createdAtMs, adjustments: [] },
     isReplay: false,

@@ -65,7 +65,7 @@ export interface Call {
   readonly request: CallRequest;
   readonly step: CallStep;
   readonly createdAtMs: number;
-  /** When it was first sent; deadlines of the call run from here. */
+  /** When it was first sent, retries of it included; its deadline runs from here. */
   readonly sentAtMs?: number;
 }
 

@@ -24,6 +24,8 @@ export const requestLimits = {
   metadataValueCharacters: 512,
   bodyBytes: 20 * 1024 * 1024,
   idempotencyKeyCharacters: 255,
+  /** How long an idempotency key is remembered. */
+  idempotencyMs: 24 * 60 * 60 * 1000,
   waitSeconds: 120,
 } as const;
 

@@ -1,5 +1,6 @@
 /** Cleans up what is no longer wanted, a little at a time, so that no request ever waits for it. */
 import type { Clock } from '../core/clock.ts';
+import { requestLimits } from '../core/request.ts';
 import { isId } from '../core/ids.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { Spool } from '../images/spool.ts';
@@ -22,8 +23,6 @@ const BATCH = 50;
 
 const EVERY_MS = 60_000;
 
-const IDEMPOTENCY_MS = 24 * 60 * 60 * 1000;
-
 /** A file has its name before the row that knows it is written; after this long the row is there or never comes. */
 const UNKNOWN_AFTER_MS = 60_000;
 
@@ -37,7 +36,7 @@ export const removeExpired = async (parts: MaintenanceParts): Promise<number> =>
     batch = tasks;
     removed += tasks;
   }
-  await parts.tasks.forgetIdempotencyBefore(nowMs - IDEMPOTENCY_MS);
+  await parts.tasks.forgetIdempotencyBefore(nowMs - requestLimits.idempotencyMs);
   return removed;
 };
 

@@ -9,8 +9,8 @@ export interface Routing {
   choose(modelName: string): Route | undefined;
   /** The route that a stored call was planned for; `undefined` when the configuration no longer has it. */
   find(modelName: string, provider: string, upstreamModel: string): Route | undefined;
-  /** Where calls along this route wait for their turn. */
-  gate(route: Route): Gate;
+  /** Where calls to this model of the route's provider wait for their turn. */
+  gate(route: Route, upstreamModel: string): Gate;
   /** When the provider's rate lets this call go. */
   turnMs(route: Route, callId: string): number;
 }
@@ -26,8 +26,8 @@ export const createRouting = (
   const gates = new Map<string, Gate>();
   const pacers = new Map<string, Pacer>();
 
-  const gate = (route: Route): Gate => {
-    const name = `${route.provider.name}/${route.card.upstreamModel}`;
+  const gate = (route: Route, upstreamModel: string): Gate => {
+    const name = `${route.provider.name}/${upstreamModel}`;
     let known = gates.get(name);
     if (known === undefined) {
       known = new Gate(route.provider.concurrency, onFree);
@@ -38,7 +38,7 @@ export const createRouting = (
 
   return {
     choose: (modelName) => {
-      const free = (models.get(modelName)?.routes ?? []).filter((route) => gate(route).isOpen);
+      const free = (models.get(modelName)?.routes ?? []).filter((route) => gate(route, route.card.upstreamModel).isOpen);
       const priority = Math.min(...free.map((route) => route.priority));
       const best = free.filter((route) => route.priority === priority);
       let share = random() * best.reduce((sum, route) => sum + route.weight, 0);

@@ -95,9 +95,11 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
       const route = routing.choose(job.lane);
       // NOTE: a model without any route ends its tasks at once; one whose routes are busy lets them wait.
       if (route === undefined) return (parts.models.get(job.lane)?.routes ?? []).length === 0;
-      reservations.set(job.taskId, { route, slot: routing.gate(route).force(1) });
+      reservations.set(job.taskId, { route, slot: routing.gate(route, route.card.upstreamModel).force(1) });
       return true;
     },
+
+    isOverdue: (job) => clock.nowMs() >= job.createdAtMs + parts.taskDeadlineMs,
 
     handle: async (job: Job) => {
       const ended = new AbortController();

@@ -100,7 +100,9 @@ export class TaskRun {
   async retry(slot: number, failure: CallFailure, notBeforeMs: number): Promise<void> {
     const failed = this.callOf(slot);
     const next = this.#newCall(failed.provider, failed.request, slot, { attempt: failed.attempt + 1, notBeforeMs });
-    await this.#replaceFailed(failed, failure, [next], []);
+    // The time for a call includes its retries.
+    const { sentAtMs } = failed;
+    await this.#replaceFailed(failed, failure, [{ ...next, ...(sentAtMs !== undefined && { sentAtMs }) }], []);
   }
 
   /** Ends the call of a slot and plans its pictures anew for another route, in one write. */
@@ -177,7 +179,7 @@ export class TaskRun {
     this.#reserved = undefined;
     // NOTE: one place was kept for the first call; a heavier one stands in line for all of its places together, since
     // tasks that each hold some and wait for more would wait for each other.
-    const isEnough = reserved !== undefined && weight === 1;
+    const isEnough = reserved !== undefined && weight === 1 && call.request.model === route.card.upstreamModel;
     const waiting = isEnough ? reserved : this.#waitForSlot(call, route, weight);
     if (!isEnough) reserved?.release();
     const slot = await waiting;
@@ -187,25 +189,27 @@ export class TaskRun {
   }
 
   async #waitForSlot(call: Call, route: Route, weight: number): Promise<Slot | undefined> {
+    const { clock } = this.parts;
     const patience = new AbortController();
     const isAlone = this.calls.every((other) => other.slot === call.slot || isCallEnded(other.step));
-    const cancel = isAlone
-      ? undefined
-      : this.parts.clock.after(route.provider.pollIntervalMs, () => patience.abort());
+    const leftMs = Math.max(0, this.deadlineMs - clock.nowMs());
+    const patienceMs = isAlone ? leftMs : Math.min(leftMs, route.provider.pollIntervalMs);
+    const cancel = clock.after(patienceMs, () => patience.abort());
     try {
       const signal = AbortSignal.any([this.signal, this.parts.draining, patience.signal]);
-      return await this.routing.gate(route).take(weight, signal);
+      return await this.routing.gate(route, call.request.model).take(weight, signal);
     } catch (fault) {
       if (this.signal.aborted || !(patience.signal.aborted || this.parts.draining.aborted)) throw fault;
       return undefined;
     } finally {
-      cancel?.();
+      cancel();
     }
   }
 
   /** Counts a call that the upstream already has. */
   holdSlot(call: Call, route: Route): void {
-    if (!this.#slots.has(call.id)) this.#slots.set(call.id, this.routing.gate(route).force(weightOf(call, route)));
+    if (this.#slots.has(call.id)) return;
+    this.#slots.set(call.id, this.routing.gate(route, call.request.model).force(weightOf(call, route)));
   }
 
   releaseSlot(call: Call): void {

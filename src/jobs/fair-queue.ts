@@ -5,6 +5,8 @@ export interface FairQueue<Item> {
   peek(): Item | undefined;
   /** Takes the item that `peek` shows; its key goes to the end of the round. */
   shift(): Item | undefined;
+  /** Takes, from the head of each key's line, the items for which this holds. */
+  shiftWhile(holds: (item: Item) => boolean): readonly Item[];
   readonly size: number;
 }
 
@@ -22,6 +24,17 @@ export const createFairQueue = <Item>(): FairQueue<Item> => {
 
   const first = (): [string, Line<Item>] | undefined => lines.entries().next().value;
 
+  const take = (line: Line<Item>): Item | undefined => {
+    const item = line.items[line.head];
+    line.head += 1;
+    if (line.head > 1000 && line.head * 2 > line.items.length) {
+      line.items = line.items.slice(line.head);
+      line.head = 0;
+    }
+    size -= 1;
+    return item;
+  };
+
   return {
     push: (keyId, item) => {
       const line = lines.get(keyId);
@@ -37,16 +50,21 @@ export const createFairQueue = <Item>(): FairQueue<Item> => {
       const turn = first();
       if (turn === undefined) return undefined;
       const [keyId, line] = turn;
-      const item = line.items[line.head];
-      line.head += 1;
+      const item = take(line);
       lines.delete(keyId);
-      if (line.head > 1000 && line.head * 2 > line.items.length) {
-        line.items = line.items.slice(line.head);
-        line.head = 0;
-      }
       if (line.head < line.items.length) lines.set(keyId, line);
-      size -= 1;
       return item;
+    },
+    shiftWhile: (holds) => {
+      const taken: Item[] = [];
+      for (const [keyId, line] of lines) {
+        for (let item = line.items[line.head]; item !== undefined && holds(item); item = line.items[line.head]) {
+          taken.push(item);
+          take(line);
+        }
+        if (line.head >= line.items.length) lines.delete(keyId);
+      }
+      return taken;
     },
     get size() {
       return size;

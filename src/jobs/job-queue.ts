@@ -10,6 +10,8 @@ export interface Job {
   readonly lane: string;
   /** Whose it is: turns go round among the keys that wait. */
   readonly keyId: string;
+  /** When its task was accepted. */
+  readonly createdAtMs: number;
 }
 
 /** What a handler says when it is done with a job for now. */
@@ -26,6 +28,8 @@ export interface JobWorker {
    * handler is called next. Jobs that come back after `again` are handled without asking.
    */
   admit(job: Job): boolean;
+  /** Whether the time of a job is over, so that it is handled although nothing is free for it. */
+  isOverdue(job: Job): boolean;
   /** Goes on with the task. When it throws, it is called again after a pause. */
   handle(job: Job): Promise<JobResult>;
 }

@@ -50,7 +50,7 @@ const prepareKeys = async (keys: KeyStore, config: Config): Promise<string | und
     return undefined;
   }
   const known = await keys.list();
-  if (known.some((key) => key.name !== COMMAND_LINE)) return undefined;
+  if (known.some((key) => key.name !== COMMAND_LINE && key.revokedAtMs === undefined)) return undefined;
   return (await keys.create('first key', 'admin')).secret;
 };
 

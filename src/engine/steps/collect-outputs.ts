@@ -4,7 +4,7 @@ import type { Call, Output } from '../../core/call.ts';
 import type { CallFailure } from '../../core/failure.ts';
 import { newId } from '../../core/ids.ts';
 import type { Image } from '../../core/image.ts';
-import { formatSize, isSameSize } from '../../core/size.ts';
+import { formatSize, isSameSize, type Size } from '../../core/size.ts';
 import { BadImage } from '../../images/decoding.ts';
 import { fitImage } from '../../images/fit.ts';
 import { type ImageInfo, inspectImage } from '../../images/inspect.ts';
@@ -95,7 +95,8 @@ const collect = async (
   const key = imageKey(call, place);
 
   // NOTE: a crash after `put` leaves the finished picture in the store and nothing in the spool.
-  if (!(await spool.exists(name)) && !(await restore(run.parts, key, name))) {
+  const isRestored = !(await spool.exists(name)) && (await restore(run.parts, key, name));
+  if (!isRestored && !(await spool.exists(name))) {
     if (output.at === 'spool') throw new OutputGone();
     const { trustedHost } = route?.provider ?? {};
     await download(run.parts, output.url, name, {
@@ -130,16 +131,21 @@ const collect = async (
       bytes: info.bytes,
       createdAtMs: clock.nowMs(),
     },
-    adjustment: isSameSize(made, size)
-      ? undefined
-      : {
-          parameter: 'size',
-          asked: formatSize(size),
-          used: formatSize(made),
-          reason: `The upstream made ${formatSize(made)}; the picture was cropped and resampled to the asked size.`,
-        },
+    // The picture in the store is the fitted one: then the plan knows what the upstream was asked to make.
+    adjustment: resampled(isRestored ? call.request.size : made, size),
   };
 };
+
+/** What is told when the upstream made other pixels than the asked ones. */
+const resampled = (made: Size, asked: Size): Adjustment | undefined =>
+  isSameSize(made, asked)
+    ? undefined
+    : {
+        parameter: 'size',
+        asked: formatSize(asked),
+        used: formatSize(made),
+        reason: `The upstream made ${formatSize(made)}; the picture was cropped and resampled to the asked size.`,
+      };
 
 /** The spooled picture of an answer is not there any more. */
 class OutputGone extends Error {

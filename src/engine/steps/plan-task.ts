@@ -1,4 +1,5 @@
 import { LimnerError } from '../../core/errors.ts';
+import type { ModelCard } from '../../core/model-card.ts';
 import { planCalls } from '../../core/plan.ts';
 import type { Route } from '../../providers/catalog.ts';
 import type { TaskRun } from '../task-run.ts';
@@ -16,14 +17,22 @@ export const planTask = async (run: TaskRun, reserved: Route | undefined): Promi
   if (parts.clock.nowMs() >= run.deadlineMs) {
     throw new LimnerError('deadline_exceeded', 'The task waited in the queue until its time was over. Try again later.');
   }
-  const route = reserved ?? parts.models.get(request.model)?.routes[0];
-  if (route === undefined) throw new LimnerError('model_unavailable', `No provider serves ${request.model} any more.`);
-  const card = request.reference === undefined ? route.card : route.editCard;
-  if (card === undefined) {
-    throw new LimnerError('model_unavailable', `No route of ${request.model} takes a reference picture.`);
+  const cardOf = (route: Route): ModelCard | undefined => (request.reference === undefined ? route.card : route.editCard);
+  const routes = (parts.models.get(request.model)?.routes ?? [])
+    .filter((route) => cardOf(route) !== undefined)
+    .toSorted((one, other) => one.priority - other.priority);
+  const route = reserved !== undefined && routes.includes(reserved) ? reserved : routes[0];
+  const card = route && cardOf(route);
+  if (route === undefined || card === undefined) {
+    const missing = request.reference === undefined ? 'No provider serves' : 'No route takes a reference picture for';
+    throw new LimnerError('model_unavailable', `${missing} ${request.model} any more.`);
   }
   const planned = planCalls({ request, card, hasReference: request.reference !== undefined });
   const adjustments = [...planned.adjustments];
+  if (request.webhookUrl !== undefined) {
+    const reason = 'Webhooks are not delivered by this version; wait for the task or follow its events.';
+    adjustments.push({ parameter: 'webhook_url', asked: request.webhookUrl, reason });
+  }
   if (request.reference !== undefined && card.reference !== undefined) {
     const adjustment = await prepareReference(parts, task, card.reference, run.signal);
     if (adjustment !== undefined) adjustments.push(adjustment);

@@ -2,7 +2,7 @@
  * The reference picture of a task: fetched once, checked, and kept in the image store until the task ends. What
  * upstreams get is made from it in the spool, and made again by whoever takes the task over.
  */
-import { readFile, rename } from 'node:fs/promises';
+import { copyFile, readFile } from 'node:fs/promises';
 import type { Adjustment } from '../../core/adjustment.ts';
 import { LimnerError } from '../../core/errors.ts';
 import type { ReferenceRule } from '../../core/model-card.ts';
@@ -40,8 +40,8 @@ export const prepareReference = async (
     if (!isHeld) await fetchReference(parts, task, raw, signal);
     await checkReference(spool.path(raw));
     const normalised = await normaliseReference(spool.path(raw), ready, rule);
-    if (!isHeld && normalised.changed) await images.put(key, spool.path(raw));
-    if (!normalised.changed) await rename(spool.path(raw), ready);
+    if (!normalised.changed) await copyFile(spool.path(raw), ready);
+    if (!isHeld) await images.put(key, spool.path(raw));
     return normalised.changed ? normalised.adjustment : undefined;
   } finally {
     await spool.remove(raw);

@@ -48,10 +48,10 @@ export const sendCall = async (
   const { clock, draining, reach } = run.parts;
   const nowMs = clock.nowMs();
   if (draining.aborted) return nowMs;
-  if (nowMs >= run.deadlineMs) {
+  if (nowMs >= callDeadlineMs(run, call, route)) {
     await failCall(run, call, {
       code: 'deadline_exceeded',
-      message: 'The task ran out of time before this call could be sent.',
+      message: 'The time was over before this call could be sent.',
       charged: 'no',
       retryable: false,
     });

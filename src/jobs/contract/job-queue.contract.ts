@@ -28,6 +28,7 @@ const createWorker = (capacity: number) => {
       free -= 1;
       return true;
     },
+    isOverdue: () => false,
     handle: (job) => {
       handled.push(job.taskId);
       return new Promise((resolve, reject) => atWork.set(job.taskId, { resolve, reject }));
@@ -61,7 +62,12 @@ const createWorker = (capacity: number) => {
   };
 };
 
-const job = (keyId: string, number: number, lane = 'model'): Job => ({ taskId: `task_${keyId}_${number}`, lane, keyId });
+const job = (keyId: string, number: number, lane = 'model'): Job => ({
+  taskId: `task_${keyId}_${number}`,
+  lane,
+  keyId,
+  createdAtMs: 1_700_000_000_000,
+});
 
 /** The promises of every job queue. */
 export const describeJobQueue = (name: string, open: () => Promise<JobQueueSubject>): void => {
@@ -104,6 +110,7 @@ export const describeJobQueue = (name: string, open: () => Promise<JobQueueSubje
       const handled: string[] = [];
       await subject.queue.start({
         admit: (each) => each.lane === 'fast',
+        isOverdue: () => false,
         handle: (each) => {
           handled.push(each.taskId);
           return Promise.resolve({ next: 'done' });
@@ -150,6 +157,20 @@ export const describeJobQueue = (name: string, open: () => Promise<JobQueueSubje
       expect(handled).toHaveLength(1);
       subject.clock.advance(60_000);
       expect(handled).toHaveLength(2);
+      await end('task_a_1');
+    });
+
+    it('hands out a job whose time is over, although nothing is free for it', async () => {
+      const { worker, handled, end } = createWorker(0);
+      let isOver = false;
+      await subject.queue.start({ ...worker, isOverdue: ({ taskId }) => isOver && taskId === 'task_a_1' });
+      await announce(job('a', 1), job('a', 2), job('b', 1));
+      subject.clock.advance(10_000);
+      expect(handled).toEqual([]);
+      isOver = true;
+      subject.clock.advance(10_000);
+      expect(handled).toEqual(['task_a_1']);
+      expect(subject.queue.queued).toBe(2);
       await end('task_a_1');
     });
 

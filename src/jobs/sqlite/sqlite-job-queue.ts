@@ -23,16 +23,19 @@ const restoreJobs = operation('restoreJobs', (connection) => connection.run(addM
 /** The writes of this queue, for the thread that runs them by name. */
 export const operations = [restoreJobs];
 
-const allJobs = prepare<Record<never, never>, JobRow & Pick<TaskRow, 'status'>>('allJobs', (db) =>
+const allJobs = prepare<Record<never, never>, JobRow & Pick<TaskRow, 'status' | 'created_at'>>('allJobs', (db) =>
   db
     .selectFrom('jobs')
     .innerJoin('tasks', 'tasks.id', 'jobs.task_id')
-    .select(['jobs.task_id', 'jobs.lane', 'jobs.key_id', 'tasks.status'])
+    .select(['jobs.task_id', 'jobs.lane', 'jobs.key_id', 'tasks.status', 'tasks.created_at'])
     .orderBy('jobs.task_id'),
 );
 
 /** How long a job rests after its handler threw: a fault of ours must not become a busy loop. */
 const PAUSE_AFTER_FAULT_MS = 5_000;
+
+/** How often the queue looks for jobs whose time is over. */
+const EXPIRE_EVERY_MS = 1_000;
 
 /**
  * The queue of a single process: the table says which tasks are open, memory says whose turn it is. The data
@@ -106,17 +109,25 @@ export const createSqliteJobQueue = (settings: {
     for (const lane of lanes.values()) advanceLane(lane);
   };
 
+  const expire = (): void => {
+    if (worker === undefined || isStopped) return;
+    const { isOverdue } = worker;
+    for (const lane of lanes.values()) for (const job of lane.shiftWhile((each) => isOverdue(each))) begin(job);
+    clock.after(EXPIRE_EVERY_MS, expire);
+  };
+
   return {
     start: async (starting) => {
       await database.write(restoreJobs, undefined);
       worker = starting;
       for (const row of await database.read.all(allJobs, {})) {
-        const job = { taskId: row.task_id, lane: row.lane, keyId: row.key_id };
+        const job = { taskId: row.task_id, lane: row.lane, keyId: row.key_id, createdAtMs: row.created_at };
         // NOTE: what had begun before a crash goes on at once: an upstream may be at work on it, or done.
         if (row.status === 'processing') begin(job);
         else laneOf(job).push(job.keyId, job);
       }
       advance();
+      clock.after(EXPIRE_EVERY_MS, expire);
     },
     announce: (job) => {
       const lane = laneOf(job);

@@ -1,0 +1,163 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type App, createApp } from '../src/app.ts';
+import { loadConfig } from '../src/config/load-config.ts';
+import { createLogger } from '../src/observe/logger.ts';
+import { adapters } from '../src/providers/registry.ts';
+import { type ArkEmulator, startArkEmulator } from '../upstreams/ark/index.ts';
+import { startOpenAiEmulator } from '../upstreams/openai/index.ts';
+
+const key = 'policy-key';
+
+/** The parts of a task that these tests look at. */
+interface TaskView {
+  readonly status: string;
+  readonly images?: readonly unknown[];
+  readonly error?: { readonly code: string };
+  readonly adjustments: readonly { readonly parameter: string }[];
+}
+
+describe('when a call fails', () => {
+  const closing: (() => Promise<unknown>)[] = [];
+  afterEach(async () => {
+    for (const close of closing.splice(0).toReversed()) await close();
+  });
+
+  const ark = async (settings: Parameters<typeof startArkEmulator>[0] = {}): Promise<ArkEmulator> => {
+    const emulator = await startArkEmulator({ ...settings });
+    closing.push(() => emulator.close());
+    return emulator;
+  };
+
+  /** The program with this `limner.yaml`, in this process. */
+  const start = async (yaml: string): Promise<App> => {
+    const dataDir = await mkdtemp(join(tmpdir(), 'limner-policy-'));
+    const config = loadConfig({
+      env: { LIMNER_DATA_DIR: dataDir, LIMNER_CONFIG: '/limner.yaml', LIMNER_PORT: '0' },
+      cwd: '/',
+      adapters,
+      readFile: () => yaml,
+    });
+    const app = await createApp({ config, logger: createLogger({ level: 'silent' }) });
+    await app.keys.ensureBootstrap(key);
+    closing.push(async () => {
+      await app.close();
+      await rm(dataDir, { recursive: true });
+    });
+    return app;
+  };
+
+  const generate = async (app: App, body: object): Promise<TaskView> => {
+    const answer = await app.server.inject({
+      method: 'POST',
+      url: '/v1/images/generations',
+      headers: { authorization: `Bearer ${key}`, prefer: 'wait=15' },
+      payload: { model: 'seedream-3.0', prompt: 'a lighthouse', ...body },
+    });
+    expect(answer.statusCode).toBe(200);
+    return answer.json<TaskView>();
+  };
+
+  const twoArks = (first: ArkEmulator, second: ArkEmulator): string => `
+providers:
+  ark-beijing: { adapter: ark, base_url: "${first.baseUrl}", api_key: "${first.apiKey}" }
+  ark-backup: { adapter: ark, base_url: "${second.baseUrl}", api_key: "${second.apiKey}" }
+models:
+  seedream-3.0:
+    routes:
+      - { provider: ark-beijing, upstream_model: doubao-seedream-5-0-pro-260628, priority: 0 }
+      - { provider: ark-backup, upstream_model: doubao-seedream-4-0-20260415, priority: 1 }
+`;
+
+  it.each(['overdue', 'authentication_error', 'model_not_found', 'overloaded', 'internal_error'])(
+    'the next route makes the picture after %s, and the first one is charged nothing',
+    async (fault) => {
+      const [first, second] = [await ark(), await ark()];
+      first.faults.set([{ fault, times: 'always' }]);
+      const app = await start(twoArks(first, second));
+      const task = await generate(app, { n: 2 });
+      expect(task).toMatchObject({ status: 'completed' });
+      expect(task.images).toHaveLength(2);
+      expect([first.ledger.images, second.ledger.images]).toEqual([0, 2]);
+    },
+  );
+
+  it.each([
+    ['mod_in', 'content_policy_violation'],
+    ['invalid_parameter', 'provider_rejected_request'],
+  ])('nobody else is asked after %s', async (fault, code) => {
+    const [first, second] = [await ark(), await ark()];
+    first.faults.set([{ fault, times: 'always' }]);
+    const app = await start(twoArks(first, second));
+    expect(await generate(app, {})).toMatchObject({ status: 'failed', error: { code } });
+    expect([first.ledger.images, second.ledger.images]).toEqual([0, 0]);
+  });
+
+  it.each(['drop_after', 'charge_then_502', 'truncated_json', 'empty_200'])(
+    'an answer lost by %s is never paid for twice, on no route',
+    async (fault) => {
+      const [first, second] = [await ark(), await ark()];
+      first.faults.set([{ fault }]);
+      const app = await start(twoArks(first, second));
+      expect(await generate(app, {})).toMatchObject({
+        status: 'failed',
+        error: { code: 'submission_unconfirmed' },
+      });
+      expect(first.ledger.images + second.ledger.images).toBeLessThanOrEqual(1);
+      expect(second.requests.all).toEqual([]);
+    },
+  );
+
+  it('what was made is delivered when another call of the task fails, and the rest is told', async () => {
+    const upstream = await ark();
+    upstream.faults.set([{ fault: 'mod_in' }]);
+    const app = await start(
+      `providers: { ark: { base_url: "${upstream.baseUrl}", api_key: "${upstream.apiKey}" } }`,
+    );
+    const task = await generate(app, { n: 3 });
+    expect(task).toMatchObject({ status: 'completed' });
+    expect(task.images).toHaveLength(2);
+    expect(task.adjustments).toContainEqual(expect.objectContaining({ parameter: 'n', asked: 3, used: 2 }));
+  });
+
+  it('a failed download is repeated and the generation is not', async () => {
+    const upstream = await ark();
+    upstream.faults.set([{ match: 'file', fault: 'link_500_once' }]);
+    const app = await start(
+      `providers: { ark: { base_url: "${upstream.baseUrl}", api_key: "${upstream.apiKey}" } }`,
+    );
+    expect(await generate(app, {})).toMatchObject({ status: 'completed' });
+    expect(upstream.ledger.images).toBe(1);
+  });
+
+  it('missing pictures of a call are asked for once', async () => {
+    const upstream = await startOpenAiEmulator();
+    closing.push(() => upstream.close());
+    upstream.faults.set([{ fault: 'fewer_images' }]);
+    const app = await start(
+      `providers: { openai: { base_url: "${upstream.baseUrl}", api_key: "${upstream.apiKey}" } }`,
+    );
+    const task = await generate(app, { model: 'dall-e-3', n: 3 });
+    expect(task).toMatchObject({ status: 'completed' });
+    expect(task.images).toHaveLength(3);
+    expect(upstream.ledger.charges).toHaveLength(2);
+  });
+
+  it('pictures that stay missing are told and not asked for again', async () => {
+    const upstream = await startOpenAiEmulator();
+    closing.push(() => upstream.close());
+    upstream.faults.set([{ fault: 'fewer_images', times: 'always' }]);
+    const app = await start(
+      `providers: { openai: { base_url: "${upstream.baseUrl}", api_key: "${upstream.apiKey}" } }`,
+    );
+    const task = await generate(app, { model: 'dall-e-3', n: 4 });
+    expect(task).toMatchObject({ status: 'completed' });
+    expect(task.images).toHaveLength(3);
+    expect(upstream.requests.all.filter(({ method }) => method === 'POST')).toHaveLength(2);
+    expect(task.adjustments).toContainEqual(
+      expect.objectContaining({ parameter: 'n', asked: 4, used: 3 }),
+    );
+  });
+});
