@@ -58,7 +58,14 @@ const run = async (load: Load): Promise<LoadResult> => {
   await pool.close();
   latencies.sort((one, other) => one - other);
   const quantile = (share: number): number => latencies[Math.floor(share * (latencies.length - 1))] ?? 0;
-  return { requests: latencies.length, failures, seconds, bytes, p50Ms: quantile(0.5), p99Ms: quantile(0.99) };
+  return {
+    requests: latencies.length,
+    failures,
+    seconds,
+    bytes,
+    p50Ms: quantile(0.5),
+    p99Ms: quantile(0.99),
+  };
 };
 
 if (argv[1] !== undefined && import.meta.url === pathToFileURL(argv[1]).href) {

@@ -13,7 +13,8 @@ import { apiKey, type Measured, runLoad, startBare, startLimner, startUpstreams 
 import { cpuMs, peakMiB, residentMiB } from './process-figures.ts';
 
 const say = (line: string): void => void stdout.write(`${line}\n`);
-const median = (values: readonly number[]): number => values.toSorted((one, other) => one - other)[values.length >> 1] ?? 0;
+const median = (values: readonly number[]): number =>
+  values.toSorted((one, other) => one - other)[values.length >> 1] ?? 0;
 const digits = (value: number, count = 2): string => value.toFixed(count);
 
 const headers = { authorization: `Bearer ${apiKey}`, 'content-type': 'application/json' };
@@ -41,7 +42,13 @@ const measure = async (server: Measured, load: Load): Promise<Figures> => {
 };
 
 /** Both sides in turns, after one round that is not counted; medians over the rounds. */
-const compare = async (name: string, limner: Measured, bare: Measured, load: Omit<Load, 'url'>, path: string): Promise<void> => {
+const compare = async (
+  name: string,
+  limner: Measured,
+  bare: Measured,
+  load: Omit<Load, 'url'>,
+  path: string,
+): Promise<void> => {
   const rounds: { readonly own: Figures; readonly plain: Figures }[] = [];
   for (let round = 0; round < 6; round += 1) {
     const plain = await measure(bare, { ...load, url: bare.origin + path });
@@ -51,16 +58,43 @@ const compare = async (name: string, limner: Measured, bare: Measured, load: Omi
   }
   const of = (pick: (round: (typeof rounds)[number]) => number): number => median(rounds.map(pick));
   say(
-    `${name}: ${digits(of(({ own }) => own.perSecond), 0)} requests/s, ` +
-      `${digits(of(({ own, plain }) => (own.perSecond / plain.perSecond) * 100), 0)} % of bare ` +
-      `(${digits(of(({ plain }) => plain.perSecond), 0)}); ` +
-      `CPU ${digits(of(({ own }) => own.cpuMsEach), 3)} ms each, bare ${digits(of(({ plain }) => plain.cpuMsEach), 3)}; ` +
-      `p50 ${digits(of(({ own }) => own.p50Ms), 1)} ms, p99 ${digits(of(({ own }) => own.p99Ms), 1)} ms`,
+    `${name}: ${digits(
+      of(({ own }) => own.perSecond),
+      0,
+    )} requests/s, ` +
+      `${digits(
+        of(({ own, plain }) => (own.perSecond / plain.perSecond) * 100),
+        0,
+      )} % of bare ` +
+      `(${digits(
+        of(({ plain }) => plain.perSecond),
+        0,
+      )}); ` +
+      `CPU ${digits(
+        of(({ own }) => own.cpuMsEach),
+        3,
+      )} ms each, bare ${digits(
+        of(({ plain }) => plain.cpuMsEach),
+        3,
+      )}; ` +
+      `p50 ${digits(
+        of(({ own }) => own.p50Ms),
+        1,
+      )} ms, p99 ${digits(
+        of(({ own }) => own.p99Ms),
+        1,
+      )} ms`,
   );
 };
 
-const json = async (url: string, init: RequestInit = {}): Promise<{ readonly text: string; readonly value: Record<string, unknown> }> => {
-  const answer = await fetch(url, { ...init, headers: { ...headers, ...(init.headers as Record<string, string>) } });
+const json = async (
+  url: string,
+  init: RequestInit = {},
+): Promise<{ readonly text: string; readonly value: Record<string, unknown> }> => {
+  const answer = await fetch(url, {
+    ...init,
+    headers: { ...headers, ...(init.headers as Record<string, string>) },
+  });
   const text = await answer.text();
   if (!answer.ok) throw new Error(`${url}: ${answer.status} ${text.slice(0, 200)}`);
   return { text, value: JSON.parse(text) as Record<string, unknown> };
@@ -69,11 +103,20 @@ const json = async (url: string, init: RequestInit = {}): Promise<{ readonly tex
 const accept = async (): Promise<void> => {
   // NOTE: the upstream takes an hour, so what is measured is accepting, and the tasks pile up in the queue.
   const upstream = await startUpstreams(9401, ['--latency-ms', '3600000']);
-  const limner = await startLimner({ port: 9411, env: { ARK_API_KEY: 'ark-emulator-key', ARK_BASE_URL: `${upstream.origin}/api/v3` } });
+  const limner = await startLimner({
+    port: 9411,
+    env: { ARK_API_KEY: 'ark-emulator-key', ARK_BASE_URL: `${upstream.origin}/api/v3` },
+  });
   const path = '/v1/images/generations';
   const { text } = await json(limner.origin + path, { method: 'POST', body: JSON.stringify(seedRequest) });
   const bare = await startBare(9412, text);
-  const load = { method: 'POST', headers, body: JSON.stringify(seedRequest), connections: 64, seconds: 5 } as const;
+  const load = {
+    method: 'POST',
+    headers,
+    body: JSON.stringify(seedRequest),
+    connections: 64,
+    seconds: 5,
+  } as const;
   await compare('accept (POST, durable)', limner, bare, load, path);
   for (const server of [limner, bare, upstream]) await server.stop();
 };
@@ -93,7 +136,14 @@ const read = async (): Promise<void> => {
 };
 
 const base64 = async (): Promise<void> => {
-  const upstream = await startUpstreams(9431, ['--latency-ms', '0', '--images-per-minute', '1000000', '--picture-bytes', String(2 ** 20)]);
+  const upstream = await startUpstreams(9431, [
+    '--latency-ms',
+    '0',
+    '--images-per-minute',
+    '1000000',
+    '--picture-bytes',
+    String(2 ** 20),
+  ]);
   await fetch(`${upstream.origin}/__emulator/faults`, {
     method: 'PUT',
     headers: { 'content-type': 'application/json' },
@@ -102,7 +152,11 @@ const base64 = async (): Promise<void> => {
   const config = join(import.meta.dirname, 'base64.yaml');
   const limner = await startLimner({
     port: 9441,
-    env: { LIMNER_CONFIG: config, ARK_API_KEY: 'ark-emulator-key', ARK_BASE_URL: `${upstream.origin}/api/v3` },
+    env: {
+      LIMNER_CONFIG: config,
+      ARK_API_KEY: 'ark-emulator-key',
+      ARK_BASE_URL: `${upstream.origin}/api/v3`,
+    },
   });
   const load: Load = {
     url: `${limner.origin}/v1/images/generations`,
@@ -133,7 +187,9 @@ const start = async (): Promise<void> => {
     idleMiB = residentMiB(limner.pid);
     await limner.stop();
   }
-  say(`start to /readyz: ${digits(median(times), 0)} ms (median of 5, least ${digits(Math.min(...times), 0)}); idle RSS ${digits(idleMiB, 0)} MiB`);
+  say(
+    `start to /readyz: ${digits(median(times), 0)} ms (median of 5, least ${digits(Math.min(...times), 0)}); idle RSS ${digits(idleMiB, 0)} MiB`,
+  );
 };
 
 /** Fills the tables with tasks that ended, as if they had been made one by one. */
@@ -144,11 +200,20 @@ const fill = (file: string, keyId: string, count: number): string => {
     `insert into tasks (id, key_id, status, model, response_format, request, created_at, started_at, completed_at, adjustments, usage)
      values (?, ?, 'completed', ?, 'url', ?, ?, ?, ?, '[]', '{"images":1,"costMicros":0}')`,
   );
-  const request = JSON.stringify({ ...seedRequest, size: { width: 1024, height: 1024 }, responseFormat: 'url', outputFormat: 'auto', watermark: false });
+  const request = JSON.stringify({
+    ...seedRequest,
+    size: { width: 1024, height: 1024 },
+    responseFormat: 'url',
+    outputFormat: 'auto',
+    watermark: false,
+  });
   let id = '';
   const nowMs = Date.now();
   for (let number = 0; number < count; number += 1) {
-    id = `task_00000${(number + 2 ** 25).toString(32).replaceAll(/[ilou]/g, 'z').padStart(8, '0')}${'0'.repeat(13)}`;
+    id = `task_00000${(number + 2 ** 25)
+      .toString(32)
+      .replaceAll(/[ilou]/g, 'z')
+      .padStart(8, '0')}${'0'.repeat(13)}`;
     insert.run(id, keyId, number % 2 === 0 ? 'seedream-3.0' : 'jimeng', request, nowMs, nowMs, nowMs);
   }
   rows.exec('COMMIT');
@@ -183,7 +248,9 @@ const list = async (): Promise<void> => {
   }
   for (const name of ['page', 'filtered', 'read']) {
     const [few = 0, many = 0] = costs.map((cost) => cost[name] ?? 0);
-    say(`list ${name}: CPU ${digits(few, 3)} ms at 1,000 tasks, ${digits(many, 3)} ms at 1,000,000 (${digits(many / few)}×)`);
+    say(
+      `list ${name}: CPU ${digits(few, 3)} ms at 1,000 tasks, ${digits(many, 3)} ms at 1,000,000 (${digits(many / few)}×)`,
+    );
   }
 };
 
@@ -197,4 +264,5 @@ const startKeeping = async (server: Measured, dataDir: string): Promise<() => Pr
 const scenarios = { start, accept, read, base64, list } as const;
 
 const chosen = argv.slice(2).filter((name): name is keyof typeof scenarios => name in scenarios);
-for (const name of chosen.length > 0 ? chosen : (Object.keys(scenarios) as (keyof typeof scenarios)[])) await scenarios[name]();
+for (const name of chosen.length > 0 ? chosen : (Object.keys(scenarios) as (keyof typeof scenarios)[]))
+  await scenarios[name]();

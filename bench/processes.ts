@@ -96,6 +96,8 @@ export const startUpstreams = async (portBase: number, flags: readonly string[])
 
 /** Runs a load from a process of its own. */
 export const runLoad = async (load: Load): Promise<LoadResult> => {
-  const { stdout } = await promisify(execFile)(process.execPath, ['bench/load.ts', JSON.stringify(load)], { cwd: root });
+  const { stdout } = await promisify(execFile)(process.execPath, ['bench/load.ts', JSON.stringify(load)], {
+    cwd: root,
+  });
   return JSON.parse(stdout) as LoadResult;
 };

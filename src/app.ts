@@ -24,7 +24,12 @@ import { createSpool, type Spool } from './images/spool.ts';
 import { createSqliteJobQueue } from './jobs/sqlite/sqlite-job-queue.ts';
 import { createTaskEvents } from './observe/events.ts';
 import type { Logger } from './observe/logger.ts';
-import { createModelCatalog, type ModelCatalog, type Provider, type PublicModel } from './providers/catalog.ts';
+import {
+  createModelCatalog,
+  type ModelCatalog,
+  type Provider,
+  type PublicModel,
+} from './providers/catalog.ts';
 import type { GuardedFetcher } from './providers/guarded-fetch.ts';
 import { NotSent } from './providers/provider.ts';
 import { adapterByName } from './providers/registry.ts';
@@ -58,9 +63,11 @@ export const openStores = async (config: Config): Promise<Stores> => {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const database = await openSqliteDatabase({
     file: join(config.dataDir, 'limner.db'),
-    operationModules: ['./tasks/task-operations', './jobs/sqlite/sqlite-job-queue', './access/sql-key-store'].map(
-      (module) => moduleBeside(import.meta.url, module).href,
-    ),
+    operationModules: [
+      './tasks/task-operations',
+      './jobs/sqlite/sqlite-job-queue',
+      './access/sql-key-store',
+    ].map((module) => moduleBeside(import.meta.url, module).href),
   });
   return {
     database,
@@ -72,7 +79,10 @@ export const openStores = async (config: Config): Promise<Stores> => {
 
 /** For an adapter that has no upstream to speak to. */
 const noUpstream: UpstreamConnection = {
-  forCall: () => ({ baseUrl: '', exchange: () => Promise.reject(new NotSent('This provider has no upstream')) }),
+  forCall: () => ({
+    baseUrl: '',
+    exchange: () => Promise.reject(new NotSent('This provider has no upstream')),
+  }),
 };
 
 /** What speaks HTTP to the outside. Its client is loaded when somebody needs it: an idle sandbox saves 25 MB. */
@@ -116,8 +126,12 @@ const publicModel = (config: ModelConfig, providers: ReadonlyMap<string, Provide
   name: config.name,
   routes: config.routes.map((route) => {
     const provider = providers.get(route.provider);
-    if (provider === undefined) throw new Error(`The model ${config.name} names the unknown provider ${route.provider}`);
-    const cardOf = (upstreamModel: string): ModelCard => ({ ...provider.adapter.card(upstreamModel), ...config.card });
+    if (provider === undefined)
+      throw new Error(`The model ${config.name} names the unknown provider ${route.provider}`);
+    const cardOf = (upstreamModel: string): ModelCard => ({
+      ...provider.adapter.card(upstreamModel),
+      ...config.card,
+    });
     return {
       provider,
       card: cardOf(route.upstreamModel),
@@ -175,7 +189,7 @@ export const createApp = async ({
   const { database, tasks, keys } = stores;
   const spool = await createSpool({ folder: join(config.dataDir, 'spool') });
   await spool.sweep();
-  const images = await createFsImageStore({ folder: join(config.dataDir, 'images') });
+  const images = createFsImageStore({ folder: join(config.dataDir, 'images') });
   const outside = createOutside(config, spool);
   const models = await wireModels(config, outside.connect);
   const events = createTaskEvents();
@@ -185,7 +199,8 @@ export const createApp = async ({
   const queue = createSqliteJobQueue({
     database,
     clock,
-    onFault: (job, fault) => logger.error({ task: job.taskId, err: fault }, 'a task stumbled and is tried again'),
+    onFault: (job, fault) =>
+      logger.error({ task: job.taskId, err: fault }, 'a task stumbled and is tried again'),
   });
   const draining = new AbortController();
   const engine: EngineParts = {
@@ -234,7 +249,10 @@ export const createApp = async ({
     },
     admit: () => {
       if (draining.signal.aborted) {
-        throw new LimnerError('shutting_down', 'The server is shutting down. Send the request again in a moment.');
+        throw new LimnerError(
+          'shutting_down',
+          'The server is shutting down. Send the request again in a moment.',
+        );
       }
     },
   };

@@ -156,8 +156,6 @@ models:
     expect(task).toMatchObject({ status: 'completed' });
     expect(task.images).toHaveLength(3);
     expect(upstream.requests.all.filter(({ method }) => method === 'POST')).toHaveLength(2);
-    expect(task.adjustments).toContainEqual(
-      expect.objectContaining({ parameter: 'n', asked: 4, used: 3 }),
-    );
+    expect(task.adjustments).toContainEqual(expect.objectContaining({ parameter: 'n', asked: 4, used: 3 }));
   });
 });

@@ -38,13 +38,15 @@ const validateBootstrap = prepare<Pick<ApiKeyRow, 'hash'>>('validateBootstrap', 
     .where('hash', '=', value('hash')),
 );
 
-const revokeOtherBootstraps = prepare<Pick<ApiKeyRow, 'hash' | 'revoked_at'>>('revokeOtherBootstraps', (db, value) =>
-  db
-    .updateTable('api_keys')
-    .set({ revoked_at: value('revoked_at') })
-    .where('name', '=', BOOTSTRAP)
-    .where('hash', '<>', value('hash'))
-    .where('revoked_at', 'is', null),
+const revokeOtherBootstraps = prepare<Pick<ApiKeyRow, 'hash' | 'revoked_at'>>(
+  'revokeOtherBootstraps',
+  (db, value) =>
+    db
+      .updateTable('api_keys')
+      .set({ revoked_at: value('revoked_at') })
+      .where('name', '=', BOOTSTRAP)
+      .where('hash', '<>', value('hash'))
+      .where('revoked_at', 'is', null),
 );
 
 /** There is one bootstrap key: giving another in the environment ends the one before. */
@@ -68,7 +70,10 @@ const keyById = prepare<Pick<ApiKeyRow, 'id'>, ApiKeyRow>('keyById', (db, value)
 
 const revokeKey = operation(
   'revokeKey',
-  async (connection, revocation: { readonly id: string; readonly atMs: number }): Promise<ApiKeyRow | null> => {
+  async (
+    connection,
+    revocation: { readonly id: string; readonly atMs: number },
+  ): Promise<ApiKeyRow | null> => {
     await connection.run(stampRevoked, { id: revocation.id, revoked_at: revocation.atMs });
     return (await firstRow(connection, keyById, { id: revocation.id })) ?? null;
   },
@@ -81,23 +86,29 @@ const insertSecret = prepare<InstallationSecretRow>('insertSecret', (db, value) 
     .onConflict((conflict) => conflict.column('name').doNothing()),
 );
 
-const secretByName = prepare<Pick<InstallationSecretRow, 'name'>, InstallationSecretRow>('secretByName', (db, value) =>
-  db.selectFrom('installation_secrets').selectAll().where('name', '=', value('name')),
+const secretByName = prepare<Pick<InstallationSecretRow, 'name'>, InstallationSecretRow>(
+  'secretByName',
+  (db, value) => db.selectFrom('installation_secrets').selectAll().where('name', '=', value('name')),
 );
 
-const keepSecret = operation('keepSecret', async (connection, row: InstallationSecretRow): Promise<string> => {
-  await connection.run(insertSecret, row);
-  return (await firstRow(connection, secretByName, { name: row.name }))?.value ?? row.value;
-});
+const keepSecret = operation(
+  'keepSecret',
+  async (connection, row: InstallationSecretRow): Promise<string> => {
+    await connection.run(insertSecret, row);
+    return (await firstRow(connection, secretByName, { name: row.name }))?.value ?? row.value;
+  },
+);
 
-/** The writes of this store, for the thread that runs them by name. */
+/** The writes of this store. @public loaded by the writer thread, by name. */
 export const operations = [insertKey, bootstrapKey, revokeKey, keepSecret];
 
 const keyByHash = prepare<Pick<ApiKeyRow, 'hash'>, ApiKeyRow>('keyByHash', (db, value) =>
   db.selectFrom('api_keys').selectAll().where('hash', '=', value('hash')),
 );
 
-const allKeys = prepare<Record<never, never>, ApiKeyRow>('allKeys', (db) => db.selectFrom('api_keys').selectAll().orderBy('id'));
+const allKeys = prepare<Record<never, never>, ApiKeyRow>('allKeys', (db) =>
+  db.selectFrom('api_keys').selectAll().orderBy('id'),
+);
 
 const toKey = (row: ApiKeyRow): ApiKey => ({
   id: row.id,

@@ -52,13 +52,22 @@ const requestErrors = {
   route_not_found: entry(404, 'not_found_error', 'There is nothing at this address'),
   method_not_allowed: entry(405, 'invalid_request_error', 'This address does not take this method'),
   task_already_ended: entry(409, 'invalid_request_error', 'The task has already ended'),
-  idempotency_in_progress: entry(409, 'invalid_request_error', 'The first request with this key is not answered yet', {
-    retryable: true,
-  }),
+  idempotency_in_progress: entry(
+    409,
+    'invalid_request_error',
+    'The first request with this key is not answered yet',
+    {
+      retryable: true,
+    },
+  ),
   image_expired: entry(410, 'invalid_request_error', 'The link has expired'),
   payload_too_large: entry(413, 'invalid_request_error', 'The body is too large'),
   unsupported_media_type: entry(415, 'invalid_request_error', 'The body is not JSON'),
-  idempotency_key_reused: entry(422, 'invalid_request_error', 'The idempotency key was used with another body'),
+  idempotency_key_reused: entry(
+    422,
+    'invalid_request_error',
+    'The idempotency key was used with another body',
+  ),
   rate_limit_exceeded: entry(429, 'rate_limit_error', 'Too many requests', { retryable: true }),
   concurrency_limit_exceeded: entry(429, 'rate_limit_error', 'Too many tasks at once', { retryable: true }),
   insufficient_quota: entry(429, 'rate_limit_error', 'The budget of this key is used up'),
@@ -74,20 +83,45 @@ const taskErrors = {
   prompt_rejected: entry(400, 'invalid_request_error', 'The model cannot take this prompt'),
   reference_unreachable: entry(400, 'invalid_request_error', 'The reference picture could not be fetched'),
   reference_invalid: entry(400, 'invalid_request_error', 'The reference picture cannot be used'),
-  provider_rejected_request: entry(400, 'upstream_error', 'The provider rejected the request', { report: true }),
-  provider_auth_failed: entry(502, 'upstream_error', 'The provider refused our credentials', { report: true }),
-  provider_quota_exhausted: entry(502, 'upstream_error', 'The account at the provider is out of funds or quota', {
+  provider_rejected_request: entry(400, 'upstream_error', 'The provider rejected the request', {
     report: true,
   }),
-  provider_rate_limited: entry(503, 'upstream_error', 'The provider is limiting our rate', { retryable: true }),
+  provider_auth_failed: entry(502, 'upstream_error', 'The provider refused our credentials', {
+    report: true,
+  }),
+  provider_quota_exhausted: entry(
+    502,
+    'upstream_error',
+    'The account at the provider is out of funds or quota',
+    {
+      report: true,
+    },
+  ),
+  provider_rate_limited: entry(503, 'upstream_error', 'The provider is limiting our rate', {
+    retryable: true,
+  }),
   provider_unavailable: entry(503, 'upstream_error', 'The provider is not available', { retryable: true }),
   provider_timeout: entry(504, 'upstream_error', 'The provider took too long', { retryable: true }),
-  provider_bad_response: entry(502, 'upstream_error', 'The provider answered nonsense', { report: true, retryable: true }),
-  submission_unconfirmed: entry(502, 'upstream_error', 'The answer was lost and the call may have been charged', {
+  provider_bad_response: entry(502, 'upstream_error', 'The provider answered nonsense', {
     report: true,
+    retryable: true,
   }),
-  output_lost: entry(502, 'upstream_error', 'A finished picture could not be fetched', { report: true, retryable: true }),
-  storage_failed: entry(500, 'server_error', 'A picture could not be stored', { report: true, retryable: true }),
+  submission_unconfirmed: entry(
+    502,
+    'upstream_error',
+    'The answer was lost and the call may have been charged',
+    {
+      report: true,
+    },
+  ),
+  output_lost: entry(502, 'upstream_error', 'A finished picture could not be fetched', {
+    report: true,
+    retryable: true,
+  }),
+  storage_failed: entry(500, 'server_error', 'A picture could not be stored', {
+    report: true,
+    retryable: true,
+  }),
   deadline_exceeded: entry(504, 'server_error', 'The task did not end in time', { retryable: true }),
   cancelled: entry(409, 'invalid_request_error', 'The task was cancelled'),
 } as const satisfies Record<string, CatalogueEntry>;
@@ -119,7 +153,11 @@ export class LimnerError extends Error {
   constructor(
     code: ErrorCode,
     detail: string,
-    options: { readonly param?: string | undefined; readonly retryAfterMs?: number; readonly cause?: unknown } = {},
+    options: {
+      readonly param?: string | undefined;
+      readonly retryAfterMs?: number;
+      readonly cause?: unknown;
+    } = {},
   ) {
     super(`${code}: ${detail}`, options.cause === undefined ? undefined : { cause: options.cause });
     this.code = code;

@@ -45,4 +45,6 @@ export const firstIdAt = (prefix: IdPrefix, timeMs: number): string => `${prefix
 
 /** Whether the text has the shape of an identifier with this prefix; spares a query for nonsense. */
 export const isId = (prefix: IdPrefix, text: string): boolean =>
-  text.length === prefix.length + 27 && text.startsWith(`${prefix}_`) && /^[0-9a-hjkmnp-tv-z]{26}$/.test(text.slice(prefix.length + 1));
+  text.length === prefix.length + 27 &&
+  text.startsWith(`${prefix}_`) &&
+  /^[0-9a-hjkmnp-tv-z]{26}$/.test(text.slice(prefix.length + 1));

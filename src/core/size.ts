@@ -14,4 +14,5 @@ export const parseSize = (text: string): Size | undefined => {
 export const formatSize = (size: Size): string => `${size.width}x${size.height}`;
 
 /** Whether both sizes are the same pixels. */
-export const isSameSize = (one: Size, other: Size): boolean => one.width === other.width && one.height === other.height;
+export const isSameSize = (one: Size, other: Size): boolean =>
+  one.width === other.width && one.height === other.height;

@@ -13,7 +13,10 @@ export interface Connection {
 }
 
 /** What an operation does inside its transaction: all of it happens, or nothing. It may be run again after a conflict. */
-export type Transact<Parameters, Result> = (connection: Connection, parameters: Parameters) => Promise<Result>;
+export type Transact<Parameters, Result> = (
+  connection: Connection,
+  parameters: Parameters,
+) => Promise<Result>;
 
 /** A named write. Parameters and result are plain data, since they may cross threads. */
 export interface Operation<Parameters, Result> {
@@ -30,7 +33,10 @@ export const operation = <Parameters, Result>(
 export interface Database {
   readonly read: Pick<Connection, 'all'>;
   /** Runs the operation in a transaction; on return it survives a power cut. */
-  write<Parameters, Result>(operation: Operation<Parameters, Result>, parameters: Parameters): Promise<Result>;
+  write<Parameters, Result>(
+    operation: Operation<Parameters, Result>,
+    parameters: Parameters,
+  ): Promise<Result>;
   close(): Promise<void>;
 }
 

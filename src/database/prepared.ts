@@ -9,10 +9,7 @@ import type { Tables } from './schema.ts';
 export type SqlValue = string | number | null;
 
 /** Builds a statement; `value('name')` stands for a value that is given at each run. */
-export type BuildStatement = (
-  db: Kysely<Tables>,
-  value: (name: string) => never,
-) => Compilable<unknown>;
+export type BuildStatement = (db: Kysely<Tables>, value: (name: string) => never) => Compilable<unknown>;
 
 /** A statement that takes `Values` and brings rows of `Row`. */
 export interface Prepared<Values, Row> {
@@ -32,7 +29,10 @@ const builders = new Map<string, BuildStatement>();
  */
 export const prepare = <Values extends Readonly<Record<keyof Values, SqlValue>>, Row = never>(
   name: string,
-  build: (db: Kysely<Tables>, value: <Name extends keyof Values>(name: Name) => Values[Name]) => Compilable<unknown>,
+  build: (
+    db: Kysely<Tables>,
+    value: <Name extends keyof Values>(name: Name) => Values[Name],
+  ) => Compilable<unknown>,
 ): Prepared<Values, Row> => {
   if (builders.has(name)) throw new Error(`Two statements are named ${name}`);
   builders.set(name, build as BuildStatement);

@@ -45,7 +45,8 @@ export class Gate {
   take(weight: number, signal: AbortSignal): Promise<Slot> {
     signal.throwIfAborted();
     const fitting = Math.min(weight, this.#capacity);
-    if (this.#waiters.size === 0 && this.#taken + fitting <= this.#capacity) return Promise.resolve(this.force(fitting));
+    if (this.#waiters.size === 0 && this.#taken + fitting <= this.#capacity)
+      return Promise.resolve(this.force(fitting));
     return new Promise((resolve, reject) => {
       const leave = (): void => {
         this.#waiters.delete(waiter);

@@ -27,7 +27,7 @@ const EVERY_MS = 60_000;
 const UNKNOWN_AFTER_MS = 60_000;
 
 /** Removes tasks past their time, with their pictures. @returns how many. */
-export const removeExpired = async (parts: MaintenanceParts): Promise<number> => {
+const removeExpired = async (parts: MaintenanceParts): Promise<number> => {
   const nowMs = parts.clock.nowMs();
   let removed = 0;
   for (let batch = BATCH; batch === BATCH;) {
@@ -47,7 +47,7 @@ const isNeeded = async (tasks: TaskStore, fileName: string): Promise<boolean> =>
 };
 
 /** Removes files on their way, written before the given time, that nobody waits for any more. @returns how many. */
-export const removeStrays = async ({ tasks, spool }: MaintenanceParts, beforeMs: number): Promise<number> => {
+const removeStrays = async ({ tasks, spool }: MaintenanceParts, beforeMs: number): Promise<number> => {
   let removed = 0;
   for await (const file of spool.list()) {
     if (file.modifiedAtMs > beforeMs || (await isNeeded(tasks, file.name))) continue;
@@ -61,7 +61,7 @@ export const removeStrays = async ({ tasks, spool }: MaintenanceParts, beforeMs:
  * Removes stored files, written before the given time, that a crash left without a row: pictures, and references of
  * tasks that ended or never were. It walks all files, so it is for a start. @returns how many.
  */
-export const removeOrphans = async (
+const removeOrphans = async (
   { tasks, images }: MaintenanceParts,
   beforeMs: number,
 ): Promise<number> => {

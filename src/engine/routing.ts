@@ -20,7 +20,11 @@ export interface Routing {
  * @param onFree called when a place came free that no started task waits for.
  */
 export const createRouting = (
-  { models, random, clock }: { readonly models: ModelCatalog; readonly random: () => number; readonly clock: Clock },
+  {
+    models,
+    random,
+    clock,
+  }: { readonly models: ModelCatalog; readonly random: () => number; readonly clock: Clock },
   onFree: () => void,
 ): Routing => {
   const gates = new Map<string, Gate>();
@@ -38,7 +42,9 @@ export const createRouting = (
 
   return {
     choose: (modelName) => {
-      const free = (models.get(modelName)?.routes ?? []).filter((route) => gate(route, route.card.upstreamModel).isOpen);
+      const free = (models.get(modelName)?.routes ?? []).filter(
+        (route) => gate(route, route.card.upstreamModel).isOpen,
+      );
       const priority = Math.min(...free.map((route) => route.priority));
       const best = free.filter((route) => route.priority === priority);
       let share = random() * best.reduce((sum, route) => sum + route.weight, 0);

@@ -56,7 +56,9 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
     if (fault !== undefined) throw fault.reason;
     // A call may have brought another: it takes its first turn at once.
     if (run.calls.length > slots.length) return { next: 'again', atMs: clock.nowMs() };
-    const waits = turns.flatMap((turn) => (turn.status === 'fulfilled' && turn.value !== undefined ? [turn.value] : []));
+    const waits = turns.flatMap((turn) =>
+      turn.status === 'fulfilled' && turn.value !== undefined ? [turn.value] : [],
+    );
     const untilMs = Math.min(...waits);
     if (Number.isFinite(untilMs)) return { next: 'again', atMs: untilMs };
     await run.finish(endingOf(run));
@@ -79,7 +81,14 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
     const taskId = claimed.task.id;
     const reservation = reservations.get(taskId);
     reservations.delete(taskId);
-    const run = new TaskRun({ parts, routing, claimed, signal, slots: slotsOf(taskId), reserved: reservation?.slot });
+    const run = new TaskRun({
+      parts,
+      routing,
+      claimed,
+      signal,
+      slots: slotsOf(taskId),
+      reserved: reservation?.slot,
+    });
     try {
       return await proceed(run, reservation?.route).catch((fault: unknown) => failWhole(run, fault));
     } catch (fault) {

@@ -76,7 +76,11 @@ export class TaskRun {
   }
 
   /** Stores the plan: from here on the task is `processing`. */
-  async start(route: Route, requests: readonly CallRequest[], adjustments: readonly Adjustment[]): Promise<void> {
+  async start(
+    route: Route,
+    requests: readonly CallRequest[],
+    adjustments: readonly Adjustment[],
+  ): Promise<void> {
     const { clock, tasks, events } = this.parts;
     const atMs = clock.nowMs();
     this.calls.push(...requests.map((request, slot) => this.#newCall(route.provider.name, request, slot)));
@@ -93,16 +97,28 @@ export class TaskRun {
     this.images.push(...(brought.images ?? []));
     this.#tell(brought.adjustments ?? []);
     if (brought.next !== undefined) this.calls.push(brought.next);
-    this.#replace({ ...call, ...(brought.sentAtMs !== undefined && { sentAtMs: call.sentAtMs ?? brought.sentAtMs }), step });
+    this.#replace({
+      ...call,
+      ...(brought.sentAtMs !== undefined && { sentAtMs: call.sentAtMs ?? brought.sentAtMs }),
+      step,
+    });
   }
 
   /** Ends the call of a slot and sends the same again later, in one write. */
   async retry(slot: number, failure: CallFailure, notBeforeMs: number): Promise<void> {
     const failed = this.callOf(slot);
-    const next = this.#newCall(failed.provider, failed.request, slot, { attempt: failed.attempt + 1, notBeforeMs });
+    const next = this.#newCall(failed.provider, failed.request, slot, {
+      attempt: failed.attempt + 1,
+      notBeforeMs,
+    });
     // The time for a call includes its retries.
     const { sentAtMs } = failed;
-    await this.#replaceFailed(failed, failure, [{ ...next, ...(sentAtMs !== undefined && { sentAtMs }) }], []);
+    await this.#replaceFailed(
+      failed,
+      failure,
+      [{ ...next, ...(sentAtMs !== undefined && { sentAtMs }) }],
+      [],
+    );
   }
 
   /** Ends the call of a slot and plans its pictures anew for another route, in one write. */
@@ -179,7 +195,8 @@ export class TaskRun {
     this.#reserved = undefined;
     // NOTE: one place was kept for the first call; a heavier one stands in line for all of its places together, since
     // tasks that each hold some and wait for more would wait for each other.
-    const isEnough = reserved !== undefined && weight === 1 && call.request.model === route.card.upstreamModel;
+    const isEnough =
+      reserved !== undefined && weight === 1 && call.request.model === route.card.upstreamModel;
     const waiting = isEnough ? reserved : this.#waitForSlot(call, route, weight);
     if (!isEnough) reserved?.release();
     const slot = await waiting;

@@ -58,7 +58,11 @@ export const createFairQueue = <Item>(): FairQueue<Item> => {
     shiftWhile: (holds) => {
       const taken: Item[] = [];
       for (const [keyId, line] of lines) {
-        for (let item = line.items[line.head]; item !== undefined && holds(item); item = line.items[line.head]) {
+        for (
+          let item = line.items[line.head];
+          item !== undefined && holds(item);
+          item = line.items[line.head]
+        ) {
           taken.push(item);
           take(line);
         }

@@ -5,7 +5,16 @@
 import { lookup as systemLookup } from 'node:dns/promises';
 import { isIP, type LookupFunction } from 'node:net';
 import { Agent, request, type Dispatcher } from 'undici';
-import { type ChunkWriter, FetchFailed, type Fetched, type FetchOrder, FetchRefused, type GuardedFetcher, type PostAnswer, type PostOrder } from './guarded-fetch.ts';
+import {
+  type ChunkWriter,
+  FetchFailed,
+  type Fetched,
+  type FetchOrder,
+  FetchRefused,
+  type GuardedFetcher,
+  type PostAnswer,
+  type PostOrder,
+} from './guarded-fetch.ts';
 import { isInNet, isPublicAddress, parseNet, type Net } from './public-address.ts';
 
 /** Resolves a host name to all of its addresses. */

@@ -26,7 +26,12 @@ const taskById = prepare<{ id: string }, TaskRow>('taskById', (db, value) =>
 );
 
 const callsOf = prepare<{ task_id: string }, CallRow>('callsOf', (db, value) =>
-  db.selectFrom('calls').selectAll().where('task_id', '=', value('task_id')).orderBy('slot').orderBy('attempt'),
+  db
+    .selectFrom('calls')
+    .selectAll()
+    .where('task_id', '=', value('task_id'))
+    .orderBy('slot')
+    .orderBy('attempt'),
 );
 
 const imagesOf = prepare<{ task_id: string }, ImageRow>('imagesOf', (db, value) =>
@@ -42,7 +47,11 @@ const imageByFile = prepare<{ file_key: string }, Pick<ImageRow, 'file_key'>>('i
 );
 
 const openTask = prepare<{ id: string }, Pick<TaskRow, 'id'>>('openTask', (db, value) =>
-  db.selectFrom('tasks').select('id').where('id', '=', value('id')).where('status', 'in', ['pending', 'processing']),
+  db
+    .selectFrom('tasks')
+    .select('id')
+    .where('id', '=', value('id'))
+    .where('status', 'in', ['pending', 'processing']),
 );
 
 const openCall = prepare<{ id: string }, Pick<CallRow, 'id'>>('openCall', (db, value) =>
@@ -97,9 +106,11 @@ const smallest = (...ids: readonly string[]): string => ids.reduce((least, id) =
 
 /** A task store over any database that runs the operations of `task-operations.ts`. */
 export const createTaskStore = (database: Database): TaskStore => {
-  const { read, write } = database;
+  const { read } = database;
+  const write: Database['write'] = (operation, parameters) => database.write(operation, parameters);
   const imagesOfTask = async (taskId: string) => (await read.all(imagesOf, { task_id: taskId })).map(toImage);
-  const withImages = async (row: TaskRow) => toTask(row, row.status === 'completed' ? await imagesOfTask(row.id) : []);
+  const withImages = async (row: TaskRow) =>
+    toTask(row, row.status === 'completed' ? await imagesOfTask(row.id) : []);
 
   return {
     insert: (task) => write(insertTask, task),

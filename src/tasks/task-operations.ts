@@ -37,12 +37,14 @@ const deleteJob = prepare<Pick<JobRow, 'task_id'>>('deleteJob', (db, value) =>
   db.deleteFrom('jobs').where('task_id', '=', value('task_id')),
 );
 
-const idempotencyOf = prepare<Pick<IdempotencyRow, 'key_id' | 'idempotency_key'>, IdempotencyRow>('idempotencyOf', (db, value) =>
-  db
-    .selectFrom('idempotency')
-    .selectAll()
-    .where('key_id', '=', value('key_id'))
-    .where('idempotency_key', '=', value('idempotency_key')),
+const idempotencyOf = prepare<Pick<IdempotencyRow, 'key_id' | 'idempotency_key'>, IdempotencyRow>(
+  'idempotencyOf',
+  (db, value) =>
+    db
+      .selectFrom('idempotency')
+      .selectAll()
+      .where('key_id', '=', value('key_id'))
+      .where('idempotency_key', '=', value('idempotency_key')),
 );
 
 const upsertIdempotency = prepare<IdempotencyRow>('upsertIdempotency', (db, value) =>
@@ -65,44 +67,51 @@ const upsertIdempotency = prepare<IdempotencyRow>('upsertIdempotency', (db, valu
 );
 
 /** Accepts a task, its job and its idempotency record together. */
-export const insertTask = operation('insertTask', async (connection, task: NewTask): Promise<InsertOutcome> => {
-  const { id, keyId, request, createdAtMs, idempotency } = task;
-  if (idempotency !== undefined) {
-    const record = { key_id: keyId, idempotency_key: idempotency.key };
-    const earlier = await firstRow(connection, idempotencyOf, record);
-    if (earlier !== undefined && earlier.created_at >= idempotency.forgetBeforeMs) {
-      return earlier.body_hash === idempotency.bodyHash
-        ? { outcome: 'replayed', taskId: earlier.task_id }
-        : { outcome: 'conflict' };
+export const insertTask = operation(
+  'insertTask',
+  async (connection, task: NewTask): Promise<InsertOutcome> => {
+    const { id, keyId, request, createdAtMs, idempotency } = task;
+    if (idempotency !== undefined) {
+      const record = { key_id: keyId, idempotency_key: idempotency.key };
+      const earlier = await firstRow(connection, idempotencyOf, record);
+      if (earlier !== undefined && earlier.created_at >= idempotency.forgetBeforeMs) {
+        return earlier.body_hash === idempotency.bodyHash
+          ? { outcome: 'replayed', taskId: earlier.task_id }
+          : { outcome: 'conflict' };
+      }
+      await connection.run(upsertIdempotency, {
+        ...record,
+        body_hash: idempotency.bodyHash,
+        task_id: id,
+        created_at: createdAtMs,
+      });
     }
-    await connection.run(upsertIdempotency, {
-      ...record,
-      body_hash: idempotency.bodyHash,
-      task_id: id,
+    await connection.run(insertTaskRow, {
+      id,
+      key_id: keyId,
+      status: 'pending',
+      model: request.model,
+      response_format: request.responseFormat,
+      request: JSON.stringify(request),
       created_at: createdAtMs,
+      started_at: null,
+      completed_at: null,
+      adjustments: '[]',
+      usage: null,
+      error: null,
+      claim: null,
     });
-  }
-  await connection.run(insertTaskRow, {
-    id,
-    key_id: keyId,
-    status: 'pending',
-    model: request.model,
-    response_format: request.responseFormat,
-    request: JSON.stringify(request),
-    created_at: createdAtMs,
-    started_at: null,
-    completed_at: null,
-    adjustments: '[]',
-    usage: null,
-    error: null,
-    claim: null,
-  });
-  await connection.run(insertJob, { task_id: id, lane: request.model, key_id: keyId });
-  return { outcome: 'created' };
-});
+    await connection.run(insertJob, { task_id: id, lane: request.model, key_id: keyId });
+    return { outcome: 'created' };
+  },
+);
 
 const takeOver = prepare<{ id: string; claim: string }>('takeOver', (db, value) =>
-  db.updateTable('tasks').set({ claim: value('claim') }).where('id', '=', value('id')).where('status', 'in', open),
+  db
+    .updateTable('tasks')
+    .set({ claim: value('claim') })
+    .where('id', '=', value('id'))
+    .where('status', 'in', open),
 );
 
 /** Takes an open task over from whoever had it. */
@@ -112,8 +121,14 @@ export const claimTask = operation(
     (await connection.run(takeOver, { id: claim.taskId, claim: claim.token })) > 0,
 );
 
-const heldTask = prepare<{ id: string; claim: string }, Pick<TaskRow, 'adjustments'>>('heldTask', (db, value) =>
-  db.selectFrom('tasks').select('adjustments').where('id', '=', value('id')).where('claim', '=', value('claim')),
+const heldTask = prepare<{ id: string; claim: string }, Pick<TaskRow, 'adjustments'>>(
+  'heldTask',
+  (db, value) =>
+    db
+      .selectFrom('tasks')
+      .select('adjustments')
+      .where('id', '=', value('id'))
+      .where('claim', '=', value('claim')),
 );
 
 const insertCall = prepare<CallRow>('insertCall', (db, value) =>
@@ -131,13 +146,15 @@ const insertCall = prepare<CallRow>('insertCall', (db, value) =>
   }),
 );
 
-const startTaskRow = prepare<{ id: string; claim: string; started_at: number; adjustments: string }>('startTaskRow', (db, value) =>
-  db
-    .updateTable('tasks')
-    .set({ status: 'processing', started_at: value('started_at'), adjustments: value('adjustments') })
-    .where('id', '=', value('id'))
-    .where('claim', '=', value('claim'))
-    .where('status', '=', 'pending'),
+const startTaskRow = prepare<{ id: string; claim: string; started_at: number; adjustments: string }>(
+  'startTaskRow',
+  (db, value) =>
+    db
+      .updateTable('tasks')
+      .set({ status: 'processing', started_at: value('started_at'), adjustments: value('adjustments') })
+      .where('id', '=', value('id'))
+      .where('claim', '=', value('claim'))
+      .where('status', '=', 'pending'),
 );
 
 /** What `start` writes. */
@@ -148,28 +165,38 @@ export interface StartParameters {
   readonly atMs: number;
 }
 
-export const startTask = operation('startTask', async (connection, start: StartParameters): Promise<Written> => {
-  const started = await connection.run(startTaskRow, {
-    id: start.claim.taskId,
-    claim: start.claim.token,
-    started_at: start.atMs,
-    adjustments: JSON.stringify(start.adjustments),
-  });
-  if (started === 0) return 'lost';
-  for (const call of start.calls) await connection.run(insertCall, fromCall(call));
-  return 'written';
-});
+export const startTask = operation(
+  'startTask',
+  async (connection, start: StartParameters): Promise<Written> => {
+    const started = await connection.run(startTaskRow, {
+      id: start.claim.taskId,
+      claim: start.claim.token,
+      started_at: start.atMs,
+      adjustments: JSON.stringify(start.adjustments),
+    });
+    if (started === 0) return 'lost';
+    for (const call of start.calls) await connection.run(insertCall, fromCall(call));
+    return 'written';
+  },
+);
 
 const callState = prepare<Pick<CallRow, 'id'>, Pick<CallRow, 'state'>>('callState', (db, value) =>
   db.selectFrom('calls').select('state').where('id', '=', value('id')),
 );
 
 const moveCall = prepare<Pick<CallRow, 'id' | 'state' | 'step'>>('moveCall', (db, value) =>
-  db.updateTable('calls').set({ state: value('state'), step: value('step') }).where('id', '=', value('id')),
+  db
+    .updateTable('calls')
+    .set({ state: value('state'), step: value('step') })
+    .where('id', '=', value('id')),
 );
 
 const stampSent = prepare<Pick<CallRow, 'id' | 'sent_at'>>('stampSent', (db, value) =>
-  db.updateTable('calls').set({ sent_at: value('sent_at') }).where('id', '=', value('id')).where('sent_at', 'is', null),
+  db
+    .updateTable('calls')
+    .set({ sent_at: value('sent_at') })
+    .where('id', '=', value('id'))
+    .where('sent_at', 'is', null),
 );
 
 const insertImage = prepare<ImageRow>('insertImage', (db, value) =>
@@ -188,7 +215,10 @@ const insertImage = prepare<ImageRow>('insertImage', (db, value) =>
 );
 
 const setAdjustments = prepare<Pick<TaskRow, 'id' | 'adjustments'>>('setAdjustments', (db, value) =>
-  db.updateTable('tasks').set({ adjustments: value('adjustments') }).where('id', '=', value('id')),
+  db
+    .updateTable('tasks')
+    .set({ adjustments: value('adjustments') })
+    .where('id', '=', value('id')),
 );
 
 const step = async (connection: Connection, callId: string, next: CallStep): Promise<void> => {
@@ -223,17 +253,20 @@ export interface RecordParameters {
   readonly next: Call | null;
 }
 
-export const recordCall = operation('recordCall', async (connection, record: RecordParameters): Promise<Written> => {
-  const { claim, callId } = record;
-  const held = await firstRow(connection, heldTask, { id: claim.taskId, claim: claim.token });
-  if (held === undefined) return 'lost';
-  await step(connection, callId, record.step);
-  if (record.sentAtMs !== null) await connection.run(stampSent, { id: callId, sent_at: record.sentAtMs });
-  for (const image of record.images) await connection.run(insertImage, fromImage(image));
-  if (record.next !== null) await connection.run(insertCall, fromCall(record.next));
-  await addAdjustments(connection, claim.taskId, held.adjustments, record.adjustments);
-  return 'written';
-});
+export const recordCall = operation(
+  'recordCall',
+  async (connection, record: RecordParameters): Promise<Written> => {
+    const { claim, callId } = record;
+    const held = await firstRow(connection, heldTask, { id: claim.taskId, claim: claim.token });
+    if (held === undefined) return 'lost';
+    await step(connection, callId, record.step);
+    if (record.sentAtMs !== null) await connection.run(stampSent, { id: callId, sent_at: record.sentAtMs });
+    for (const image of record.images) await connection.run(insertImage, fromImage(image));
+    if (record.next !== null) await connection.run(insertCall, fromCall(record.next));
+    await addAdjustments(connection, claim.taskId, held.adjustments, record.adjustments);
+    return 'written';
+  },
+);
 
 /** What `retry` writes. */
 export interface RetryParameters {
@@ -243,14 +276,17 @@ export interface RetryParameters {
   readonly adjustments: readonly Adjustment[];
 }
 
-export const retryCall = operation('retryCall', async (connection, retry: RetryParameters): Promise<Written> => {
-  const held = await firstRow(connection, heldTask, { id: retry.claim.taskId, claim: retry.claim.token });
-  if (held === undefined) return 'lost';
-  await step(connection, retry.failed.callId, retry.failed.step);
-  for (const call of retry.calls) await connection.run(insertCall, fromCall(call));
-  await addAdjustments(connection, retry.claim.taskId, held.adjustments, retry.adjustments);
-  return 'written';
-});
+export const retryCall = operation(
+  'retryCall',
+  async (connection, retry: RetryParameters): Promise<Written> => {
+    const held = await firstRow(connection, heldTask, { id: retry.claim.taskId, claim: retry.claim.token });
+    if (held === undefined) return 'lost';
+    await step(connection, retry.failed.callId, retry.failed.step);
+    for (const call of retry.calls) await connection.run(insertCall, fromCall(call));
+    await addAdjustments(connection, retry.claim.taskId, held.adjustments, retry.adjustments);
+    return 'written';
+  },
+);
 
 type EndedRow = Pick<TaskRow, 'id' | 'status' | 'completed_at' | 'usage' | 'error' | 'adjustments'>;
 
@@ -277,21 +313,24 @@ export interface FinishParameters {
   readonly atMs: number;
 }
 
-export const finishTask = operation('finishTask', async (connection, finish: FinishParameters): Promise<Written> => {
-  const { claim, ending, atMs } = finish;
-  const ended = await connection.run(endTaskRow, {
-    id: claim.taskId,
-    claim: claim.token,
-    status: ending.status,
-    completed_at: atMs,
-    usage: JSON.stringify(ending.usage),
-    error: ending.status === 'failed' ? JSON.stringify(ending.error) : null,
-    adjustments: JSON.stringify(ending.adjustments),
-  });
-  if (ended === 0) return 'lost';
-  await connection.run(deleteJob, { task_id: claim.taskId });
-  return 'written';
-});
+export const finishTask = operation(
+  'finishTask',
+  async (connection, finish: FinishParameters): Promise<Written> => {
+    const { claim, ending, atMs } = finish;
+    const ended = await connection.run(endTaskRow, {
+      id: claim.taskId,
+      claim: claim.token,
+      status: ending.status,
+      completed_at: atMs,
+      usage: JSON.stringify(ending.usage),
+      error: ending.status === 'failed' ? JSON.stringify(ending.error) : null,
+      adjustments: JSON.stringify(ending.adjustments),
+    });
+    if (ended === 0) return 'lost';
+    await connection.run(deleteJob, { task_id: claim.taskId });
+    return 'written';
+  },
+);
 
 type TaskOfKey = Pick<TaskRow, 'id' | 'key_id'>;
 
@@ -299,19 +338,21 @@ const taskOfKey = prepare<TaskOfKey, Pick<TaskRow, 'status'>>('taskOfKey', (db, 
   db.selectFrom('tasks').select('status').where('id', '=', value('id')).where('key_id', '=', value('key_id')),
 );
 
-const cancelTaskRow = prepare<TaskOfKey & { completed_at: number; error: string; usage: string }>('cancelTaskRow', (db, value) =>
-  db
-    .updateTable('tasks')
-    .set({
-      status: 'failed',
-      completed_at: value('completed_at'),
-      error: value('error'),
-      usage: value('usage'),
-      claim: null,
-    })
-    .where('id', '=', value('id'))
-    .where('key_id', '=', value('key_id'))
-    .where('status', 'in', open),
+const cancelTaskRow = prepare<TaskOfKey & { completed_at: number; error: string; usage: string }>(
+  'cancelTaskRow',
+  (db, value) =>
+    db
+      .updateTable('tasks')
+      .set({
+        status: 'failed',
+        completed_at: value('completed_at'),
+        error: value('error'),
+        usage: value('usage'),
+        claim: null,
+      })
+      .where('id', '=', value('id'))
+      .where('key_id', '=', value('key_id'))
+      .where('status', 'in', open),
 );
 
 /** What `cancel` writes. */
@@ -344,7 +385,9 @@ const fileKeysOf = prepare<{ task_id: string }, Pick<ImageRow, 'file_key'>>('fil
   db.selectFrom('images').select('file_key').where('task_id', '=', value('task_id')),
 );
 
-const deleteTaskRow = prepare<{ id: string }>('deleteTaskRow', (db, value) => db.deleteFrom('tasks').where('id', '=', value('id')));
+const deleteTaskRow = prepare<{ id: string }>('deleteTaskRow', (db, value) =>
+  db.deleteFrom('tasks').where('id', '=', value('id')),
+);
 
 /** Which task to remove, and whose it must be. */
 export interface DeleteParameters {
@@ -366,14 +409,16 @@ export const deleteTask = operation(
   },
 );
 
-const endedBefore = prepare<{ completed_at: number; limit: number }, Pick<TaskRow, 'id'>>('endedBefore', (db, value) =>
-  db
-    .selectFrom('tasks')
-    .select('id')
-    .where('completed_at', '<', value('completed_at'))
-    .where('response_format', '<>', 'oss_url')
-    .orderBy('completed_at')
-    .limit(value('limit')),
+const endedBefore = prepare<{ completed_at: number; limit: number }, Pick<TaskRow, 'id'>>(
+  'endedBefore',
+  (db, value) =>
+    db
+      .selectFrom('tasks')
+      .select('id')
+      .where('completed_at', '<', value('completed_at'))
+      .where('response_format', '<>', 'oss_url')
+      .orderBy('completed_at')
+      .limit(value('limit')),
 );
 
 /** Which tasks retention removes, and how many at a time. */
@@ -395,13 +440,17 @@ export const deleteEndedTasks = operation(
   },
 );
 
-const deleteOldIdempotency = prepare<Pick<IdempotencyRow, 'created_at'>>('deleteOldIdempotency', (db, value) =>
-  db.deleteFrom('idempotency').where('created_at', '<', value('created_at')),
+const deleteOldIdempotency = prepare<Pick<IdempotencyRow, 'created_at'>>(
+  'deleteOldIdempotency',
+  (db, value) => db.deleteFrom('idempotency').where('created_at', '<', value('created_at')),
 );
 
-export const forgetIdempotency = operation('forgetIdempotency', async (connection, beforeMs: number): Promise<void> => {
-  await connection.run(deleteOldIdempotency, { created_at: beforeMs });
-});
+export const forgetIdempotency = operation(
+  'forgetIdempotency',
+  async (connection, beforeMs: number): Promise<void> => {
+    await connection.run(deleteOldIdempotency, { created_at: beforeMs });
+  },
+);
 
 /** All of them, for the thread that runs them by name. */
 export const operations = [

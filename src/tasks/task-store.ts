@@ -69,7 +69,12 @@ export interface Retry {
 /** How a task ends. */
 export type Ending =
   | { readonly status: 'completed'; readonly usage: Usage; readonly adjustments: readonly Adjustment[] }
-  | { readonly status: 'failed'; readonly error: TaskError; readonly usage: Usage; readonly adjustments: readonly Adjustment[] };
+  | {
+      readonly status: 'failed';
+      readonly error: TaskError;
+      readonly usage: Usage;
+      readonly adjustments: readonly Adjustment[];
+    };
 
 /** Which of a caller's tasks to list, newest first. */
 export interface TaskQuery {
@@ -105,19 +110,31 @@ export interface TaskStore {
   /** Moves a call one step along its path, with what that step brought. */
   record(claim: Claim, callId: string, step: CallStep, brought?: Brought): Promise<Written>;
   /** What takes the place of a call that failed, in one write with that failure. */
-  retry(claim: Claim, failed: { readonly callId: string; readonly step: CallStep }, retry: Retry): Promise<Written>;
+  retry(
+    claim: Claim,
+    failed: { readonly callId: string; readonly step: CallStep },
+    retry: Retry,
+  ): Promise<Written>;
   /** The one closing function: ends the task, exactly once. */
   finish(claim: Claim, ending: Ending, atMs: number): Promise<Written>;
 
   /** Ends an open task as `cancelled`; `ended` when it had ended before. */
-  cancel(taskId: string, keyId: string, error: TaskError, atMs: number): Promise<'cancelled' | 'ended' | 'absent'>;
+  cancel(
+    taskId: string,
+    keyId: string,
+    error: TaskError,
+    atMs: number,
+  ): Promise<'cancelled' | 'ended' | 'absent'>;
   /** Removes the task and answers the keys of its files; an open task is ended by it. */
   delete(taskId: string, keyId: string): Promise<readonly string[] | undefined>;
 
   /** An image by its id, whoever it belongs to: the link to it was signed. */
   image(imageId: string): Promise<Image | undefined>;
   /** Removes tasks that ended before the given time, a few at a time, except those with permanent links; answers their files' keys. */
-  deleteEndedBefore(timeMs: number, limit: number): Promise<{ readonly tasks: number; readonly fileKeys: readonly string[] }>;
+  deleteEndedBefore(
+    timeMs: number,
+    limit: number,
+  ): Promise<{ readonly tasks: number; readonly fileKeys: readonly string[] }>;
   /** Forgets idempotency keys of an earlier day. */
   forgetIdempotencyBefore(timeMs: number): Promise<void>;
   /** Whether an image lies under this file key; otherwise the file is an orphan of a crash, or not stored yet. */

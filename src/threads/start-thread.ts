@@ -14,5 +14,8 @@ export const startThread = (module: URL, data?: unknown): Worker => {
   const cache = getCompileCacheDir();
   // NOTE: a thread finds the main thread's compile cache by its environment only; without it each thread loads
   // a TypeScript parser of its own, which costs 17 MB.
-  return new Worker(module, { workerData: data, ...(cache !== undefined && { env: { NODE_COMPILE_CACHE: cache } }) });
+  return new Worker(module, {
+    workerData: data,
+    ...(cache !== undefined && { env: { NODE_COMPILE_CACHE: cache } }),
+  });
 };

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 
 /** Another process works on this data folder. */
-export class FolderHeld extends Error {
+class FolderHeld extends Error {
   override readonly name = 'FolderHeld';
 }
 

@@ -2,7 +2,7 @@ import type { DatabaseSync } from 'node:sqlite';
 import { migrations } from '../migrations/index.ts';
 
 /** A database that a newer Limner wrote. */
-export class NewerSchema extends Error {
+class NewerSchema extends Error {
   override readonly name = 'NewerSchema';
 }
 

@@ -14,7 +14,7 @@ export const createSqliteConnection = (
   handle: DatabaseSync,
   statements: ReadonlyMap<string, Statement>,
 ): Connection => {
-  const parsed = new Map<string, Parsed>();
+  const known = new Map<string, Parsed>();
 
   const parse = (name: string): Parsed => {
     const compiled = statements.get(name);
@@ -23,26 +23,28 @@ export const createSqliteConnection = (
     return {
       statement: handle.prepare(text),
       fill: (values) =>
-        parameters.map((parameter) => ('value' in parameter ? (values[parameter.value] ?? null) : parameter.constant)),
+        parameters.map((parameter) =>
+          'value' in parameter ? (values[parameter.value] ?? null) : parameter.constant,
+        ),
     };
   };
   const find = (name: string): Parsed => {
-    let known = parsed.get(name);
-    if (known === undefined) {
-      known = parse(name);
-      parsed.set(name, known);
+    let parsed = known.get(name);
+    if (parsed === undefined) {
+      parsed = parse(name);
+      known.set(name, parsed);
     }
-    return known;
+    return parsed;
   };
 
   return {
     all: async (query, values) => {
-      const { statement, fill } = find(query.name);
-      return statement.all(...fill(values as Readonly<Record<string, SqlValue>>)) as never;
+      const parsed = find(query.name);
+      return parsed.statement.all(...parsed.fill(values as Readonly<Record<string, SqlValue>>)) as never;
     },
     run: async (query, values) => {
-      const { statement, fill } = find(query.name);
-      return Number(statement.run(...fill(values as Readonly<Record<string, SqlValue>>)).changes);
+      const parsed = find(query.name);
+      return Number(parsed.statement.run(...parsed.fill(values as Readonly<Record<string, SqlValue>>)).changes);
     },
   };
 };

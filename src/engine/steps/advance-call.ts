@@ -25,7 +25,10 @@ const takeStep = async (run: TaskRun, call: Call): Promise<number | undefined> =
   const route = run.routeOf(call);
   if (step.state === 'produced') return collectOutputs(run, call, step.outputs, route);
   if (route === undefined) {
-    throw new LimnerError('model_unavailable', 'The configuration no longer has the provider that this call was for.');
+    throw new LimnerError(
+      'model_unavailable',
+      'The configuration no longer has the provider that this call was for.',
+    );
   }
   switch (step.state) {
     case 'planned':

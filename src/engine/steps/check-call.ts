@@ -3,7 +3,13 @@ import type { Route } from '../../providers/catalog.ts';
 import { type Progress, ProviderError } from '../../providers/provider.ts';
 import type { TaskRun } from '../task-run.ts';
 import { failCall } from './fail-call.ts';
-import { askAgainAtMs, callDeadlineMs, contextOf, rethrowUnlessUpstream, storeProduced } from './send-call.ts';
+import {
+  askAgainAtMs,
+  callDeadlineMs,
+  contextOf,
+  rethrowUnlessUpstream,
+  storeProduced,
+} from './send-call.ts';
 
 /** Asks the upstream for a call that it has. @returns when to ask again while it is at work. */
 export const checkCall = async (
@@ -17,7 +23,8 @@ export const checkCall = async (
   run.holdSlot(call, route);
   const nowMs = clock.nowMs();
   if (nowMs < step.checkAtMs) return step.checkAtMs;
-  if (adapter.check === undefined) throw new Error(`The adapter ${adapter.name} accepts calls and cannot check them`);
+  if (adapter.check === undefined)
+    throw new Error(`The adapter ${adapter.name} accepts calls and cannot check them`);
   let progress: Progress;
   try {
     progress = await adapter.check(step.handle, await contextOf(run, call, route));
@@ -37,7 +44,8 @@ export const checkCall = async (
     await failCall(run, call, progress.failure);
     return undefined;
   }
-  if (progress.warning !== undefined) logger.warn({ call: call.id, provider: call.provider }, progress.warning);
+  if (progress.warning !== undefined)
+    logger.warn({ call: call.id, provider: call.provider }, progress.warning);
   if (clock.nowMs() >= callDeadlineMs(run, call, route)) {
     await failCall(run, call, {
       code: 'provider_timeout',

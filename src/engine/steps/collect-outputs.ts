@@ -34,7 +34,9 @@ export const collectOutputs = async (
   const wanted = outputs.slice(0, call.request.images);
   const missing = call.request.images - wanted.length;
   try {
-    const collected = await Promise.all(wanted.map((output, place) => collect(run, call, output, place, route)));
+    const collected = await Promise.all(
+      wanted.map((output, place) => collect(run, call, output, place, route)),
+    );
     run.parts.reach('after-put');
     await run.move(
       call.slot,
@@ -53,7 +55,10 @@ export const collectOutputs = async (
     const failure = failureOf(fault);
     const againAtMs = askAgainAtMs(run, call);
     if (failure.retryable && againAtMs < run.deadlineMs) {
-      run.parts.logger.warn({ call: call.id, provider: call.provider, err: fault }, 'a paid picture waits to be stored');
+      run.parts.logger.warn(
+        { call: call.id, provider: call.provider, err: fault },
+        'a paid picture waits to be stored',
+      );
       return againAtMs;
     }
     await failCall(run, call, { ...failure, retryable: false });
@@ -62,7 +67,10 @@ export const collectOutputs = async (
 };
 
 /** Removes what calls of a task that ended elsewhere left on their way: no row knows it, and none will. */
-export const dropCollected = async ({ spool, images }: EngineParts, calls: readonly Call[]): Promise<void> => {
+export const dropCollected = async (
+  { spool, images }: EngineParts,
+  calls: readonly Call[],
+): Promise<void> => {
   const unknown = calls.filter((call) => call.step.state !== 'stored');
   for await (const { name } of spool.list()) {
     if (unknown.some((call) => name.startsWith(`${call.id}-`))) await spool.remove(name);

@@ -24,7 +24,11 @@ export const download = async (
 };
 
 /** Copies a stored file back into the spool. @returns whether there was one. */
-export const restore = async ({ images, spool }: EngineParts, key: string, name: string): Promise<boolean> => {
+export const restore = async (
+  { images, spool }: EngineParts,
+  key: string,
+  name: string,
+): Promise<boolean> => {
   const stored = await images.open(key);
   if (stored === undefined) return false;
   const file = await spool.create(name);

@@ -15,7 +15,8 @@ export const failCall = async (run: TaskRun, call: Call, failure: CallFailure): 
   run.releaseSlot(call);
   const verdict = judge(failure, call.attempt, random());
   const retryAtMs = verdict.verdict === 'retry' ? clock.nowMs() + verdict.afterMs : undefined;
-  const elsewhere = mayGoElsewhere(failure) && clock.nowMs() < run.deadlineMs ? otherRoute(run, call) : undefined;
+  const elsewhere =
+    mayGoElsewhere(failure) && clock.nowMs() < run.deadlineMs ? otherRoute(run, call) : undefined;
   const isRetried = retryAtMs !== undefined && retryAtMs < run.deadlineMs;
   logger.warn(
     {
@@ -29,7 +30,8 @@ export const failCall = async (run: TaskRun, call: Call, failure: CallFailure): 
     },
     'call failed',
   );
-  if (elsewhere !== undefined) await run.moveTo(call.slot, failure, elsewhere, planElsewhere(run, call, elsewhere));
+  if (elsewhere !== undefined)
+    await run.moveTo(call.slot, failure, elsewhere, planElsewhere(run, call, elsewhere));
   else if (isRetried) await run.retry(call.slot, failure, retryAtMs);
   else await run.move(call.slot, { state: 'failed', failure });
 };
@@ -45,7 +47,8 @@ const planElsewhere = (run: TaskRun, call: Call, route: Route): ReturnType<typeo
   const { request } = run.task;
   const { firstImage, images, hasReference } = call.request;
   const card = hasReference ? (route.editCard ?? route.card) : route.card;
-  const seed = request.seed === undefined ? undefined : (request.seed + firstImage) % (requestLimits.seed + 1);
+  const seed =
+    request.seed === undefined ? undefined : (request.seed + firstImage) % (requestLimits.seed + 1);
   const part = { ...request, n: images, ...(seed !== undefined && { seed }) };
   const { calls, adjustments } = planCalls({ request: part, card, hasReference });
   return { calls: calls.map((each) => ({ ...each, firstImage: firstImage + each.firstImage })), adjustments };

@@ -15,16 +15,21 @@ export const planTask = async (run: TaskRun, reserved: Route | undefined): Promi
   const { parts, task } = run;
   const { request } = task;
   if (parts.clock.nowMs() >= run.deadlineMs) {
-    throw new LimnerError('deadline_exceeded', 'The task waited in the queue until its time was over. Try again later.');
+    throw new LimnerError(
+      'deadline_exceeded',
+      'The task waited in the queue until its time was over. Try again later.',
+    );
   }
-  const cardOf = (route: Route): ModelCard | undefined => (request.reference === undefined ? route.card : route.editCard);
+  const cardOf = (route: Route): ModelCard | undefined =>
+    request.reference === undefined ? route.card : route.editCard;
   const routes = (parts.models.get(request.model)?.routes ?? [])
     .filter((route) => cardOf(route) !== undefined)
     .toSorted((one, other) => one.priority - other.priority);
   const route = reserved !== undefined && routes.includes(reserved) ? reserved : routes[0];
   const card = route && cardOf(route);
   if (route === undefined || card === undefined) {
-    const missing = request.reference === undefined ? 'No provider serves' : 'No route takes a reference picture for';
+    const missing =
+      request.reference === undefined ? 'No provider serves' : 'No route takes a reference picture for';
     throw new LimnerError('model_unavailable', `${missing} ${request.model} any more.`);
   }
   const planned = planCalls({ request, card, hasReference: request.reference !== undefined });

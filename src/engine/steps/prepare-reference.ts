@@ -68,7 +68,12 @@ export const dropReference = async ({ images, spool }: EngineParts, taskId: stri
   await images.delete(referenceKey(taskId));
 };
 
-const fetchReference = async (parts: EngineParts, task: Task, name: string, signal: AbortSignal): Promise<void> => {
+const fetchReference = async (
+  parts: EngineParts,
+  task: Task,
+  name: string,
+  signal: AbortSignal,
+): Promise<void> => {
   const { reference } = task.request;
   if (reference?.at !== 'link') throw new Error(`The reference picture of ${task.id} is gone`);
   try {
@@ -77,11 +82,17 @@ const fetchReference = async (parts: EngineParts, task: Task, name: string, sign
     signal.throwIfAborted();
     if (!(fault instanceof FetchRefused || fault instanceof FetchFailed)) throw fault;
     if (fault instanceof FetchFailed && fault.fault === 'too-large') {
-      throw new LimnerError('reference_invalid', `The reference picture is too large: ${fault.message}`, { param: 'url' });
+      throw new LimnerError('reference_invalid', `The reference picture is too large: ${fault.message}`, {
+        param: 'url',
+      });
     }
-    throw new LimnerError('reference_unreachable', `The reference picture could not be fetched: ${fault.message}`, {
-      param: 'url',
-      cause: fault,
-    });
+    throw new LimnerError(
+      'reference_unreachable',
+      `The reference picture could not be fetched: ${fault.message}`,
+      {
+        param: 'url',
+        cause: fault,
+      },
+    );
   }
 };

@@ -1,9 +1,17 @@
 /** Sends a paid call, and decides about one that was found `sending`. */
-import type { Call } from '../../core/call.ts';
+import type { Call, Output } from '../../core/call.ts';
 import type { CallFailure } from '../../core/failure.ts';
 import { backoffMs } from '../../core/retry-policy.ts';
 import type { Route } from '../../providers/catalog.ts';
-import { type Accepted, type AdapterContext, AnswerLost, NotSent, type Produced, ProviderError } from '../../providers/provider.ts';
+import {
+  type Accepted,
+  type AdapterContext,
+  AnswerLost,
+  inlinePictureName,
+  NotSent,
+  type Produced,
+  ProviderError,
+} from '../../providers/provider.ts';
 import type { JsonValue } from '../../core/json.ts';
 import { ClaimLost, type TaskRun } from '../task-run.ts';
 import { failCall } from './fail-call.ts';
@@ -76,10 +84,17 @@ export const sendCall = async (
 export const resumeSending = async (run: TaskRun, call: Call, route: Route): Promise<number | undefined> => {
   const { adapter } = route.provider;
   run.holdSlot(call, route);
-  if (run.parts.clock.nowMs() >= callDeadlineMs(run, call, route)) return loseAnswer(run, call, route, 'final');
+  if (adapter.resend === 'ambiguous') {
+    const outputs = await arrivedOutputs(run, call);
+    if (outputs.length === 0) return loseAnswer(run, call, route, 'final');
+    await storeProduced(run, call, { state: 'produced', outputs });
+    return undefined;
+  }
+  if (run.parts.clock.nowMs() >= callDeadlineMs(run, call, route))
+    return loseAnswer(run, call, route, 'final');
   const context = await contextOf(run, call, route);
   if (adapter.resend === 'deduplicated') return transmit(run, call, route, context);
-  if (adapter.resend === 'ambiguous' || adapter.find === undefined) return loseAnswer(run, call, route, 'final');
+  if (adapter.find === undefined) return loseAnswer(run, call, route, 'final');
   try {
     const found = await adapter.find(context);
     if (found === 'absent') return await transmit(run, call, route, context);
@@ -88,6 +103,16 @@ export const resumeSending = async (run: TaskRun, call: Call, route: Route): Pro
     rethrowUnlessUpstream(run, fault);
     return askAgainAtMs(run, call);
   }
+};
+
+/** Pictures of an answer that lay complete in the spool when the process died, before it could write that down. */
+const arrivedOutputs = async ({ parts: { spool } }: TaskRun, call: Call): Promise<readonly Output[]> => {
+  const outputs: Output[] = [];
+  for (let place = 0; place < call.request.images; place += 1) {
+    const name = inlinePictureName(call.id, place);
+    if (await spool.exists(name)) outputs.push({ at: 'spool', name });
+  }
+  return outputs;
 };
 
 const transmit = async (
@@ -102,7 +127,10 @@ const transmit = async (
   } catch (fault) {
     rethrowUnlessUpstream(run, fault);
     if (fault instanceof AnswerLost) {
-      run.parts.logger.warn({ call: call.id, provider: call.provider, err: fault }, 'the answer to a call was lost');
+      run.parts.logger.warn(
+        { call: call.id, provider: call.provider, err: fault },
+        'the answer to a call was lost',
+      );
       return loseAnswer(run, call, route, 'may-ask-again');
     }
     await failCall(run, call, fault instanceof ProviderError ? fault.failure : unreachable);
@@ -119,7 +147,11 @@ const unreachable: CallFailure = {
   retryable: true,
 };
 
-const accept = async (run: TaskRun, call: Call, answer: Accepted<JsonValue> | Produced): Promise<number | undefined> => {
+const accept = async (
+  run: TaskRun,
+  call: Call,
+  answer: Accepted<JsonValue> | Produced,
+): Promise<number | undefined> => {
   if (answer.state === 'accepted') {
     const checkAtMs = run.parts.clock.nowMs() + answer.checkAfterMs;
     await run.move(call.slot, { state: 'accepted', handle: answer.handle, checkAtMs });
@@ -153,7 +185,8 @@ const loseAnswer = async (
   const mayResend = isAmbiguous && run.parts.onUnconfirmed === 'resend';
   await failCall(run, call, {
     code: 'submission_unconfirmed',
-    message: 'The provider was sent this call and its answer was lost: it may have been charged, so it is not sent again.',
+    message:
+      'The provider was sent this call and its answer was lost: it may have been charged, so it is not sent again.',
     charged: mayResend ? 'no' : 'unknown',
     retryable: mayResend,
   });
@@ -170,5 +203,6 @@ export const askAgainAtMs = (run: TaskRun, call: Call): number => {
 export const rethrowUnlessUpstream = (run: TaskRun, fault: unknown): void => {
   if (run.signal.aborted) throw run.signal.reason;
   if (fault instanceof ClaimLost) throw fault;
-  if (!(fault instanceof ProviderError || fault instanceof AnswerLost || fault instanceof NotSent)) throw fault;
+  if (!(fault instanceof ProviderError || fault instanceof AnswerLost || fault instanceof NotSent))
+    throw fault;
 };

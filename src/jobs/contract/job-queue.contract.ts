@@ -56,7 +56,7 @@ const createWorker = (capacity: number) => {
       await settled();
     },
     endAll: () => {
-      for (const { resolve } of atWork.values()) resolve({ next: 'done' });
+      for (const work of atWork.values()) work.resolve({ next: 'done' });
       atWork.clear();
     },
   };

@@ -29,7 +29,9 @@ describeJobQueue('SQLite file', async () => {
           "insert into tasks (id, key_id, status, model, response_format, request, created_at, adjustments) values (?, ?, ?, ?, 'url', '{}', 0, '[]')",
         )
         .run(job.taskId, job.keyId, isBegun ? 'processing' : 'pending', job.lane);
-      rows.prepare('insert into jobs (task_id, lane, key_id) values (?, ?, ?)').run(job.taskId, job.lane, job.keyId);
+      rows
+        .prepare('insert into jobs (task_id, lane, key_id) values (?, ?, ?)')
+        .run(job.taskId, job.lane, job.keyId);
       return Promise.resolve();
     },
     dequeue: (taskId) => {

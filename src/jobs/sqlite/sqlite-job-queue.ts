@@ -23,12 +23,14 @@ const restoreJobs = operation('restoreJobs', (connection) => connection.run(addM
 /** The writes of this queue, for the thread that runs them by name. */
 export const operations = [restoreJobs];
 
-const allJobs = prepare<Record<never, never>, JobRow & Pick<TaskRow, 'status' | 'created_at'>>('allJobs', (db) =>
-  db
-    .selectFrom('jobs')
-    .innerJoin('tasks', 'tasks.id', 'jobs.task_id')
-    .select(['jobs.task_id', 'jobs.lane', 'jobs.key_id', 'tasks.status', 'tasks.created_at'])
-    .orderBy('jobs.task_id'),
+const allJobs = prepare<Record<never, never>, JobRow & Pick<TaskRow, 'status' | 'created_at'>>(
+  'allJobs',
+  (db) =>
+    db
+      .selectFrom('jobs')
+      .innerJoin('tasks', 'tasks.id', 'jobs.task_id')
+      .select(['jobs.task_id', 'jobs.lane', 'jobs.key_id', 'tasks.status', 'tasks.created_at'])
+      .orderBy('jobs.task_id'),
 );
 
 /** How long a job rests after its handler threw: a fault of ours must not become a busy loop. */
@@ -111,8 +113,10 @@ export const createSqliteJobQueue = (settings: {
 
   const expire = (): void => {
     if (worker === undefined || isStopped) return;
-    const { isOverdue } = worker;
-    for (const lane of lanes.values()) for (const job of lane.shiftWhile((each) => isOverdue(each))) begin(job);
+    const working = worker;
+    for (const lane of lanes.values()) {
+      for (const job of lane.shiftWhile((each) => working.isOverdue(each))) begin(job);
+    }
     clock.after(EXPIRE_EVERY_MS, expire);
   };
 

@@ -15,7 +15,11 @@ const randomBytes = (size: number): Uint8Array => crypto.getRandomValues(new Uin
 
 const cancelled: TaskError = { code: 'cancelled', message: 'It was cancelled.', retryable: false };
 
-const completed: Ending = { status: 'completed', usage: { images: 1, costMicros: 300_000, currency: 'CNY' }, adjustments: [] };
+const completed: Ending = {
+  status: 'completed',
+  usage: { images: 1, costMicros: 300_000, currency: 'CNY' },
+  adjustments: [],
+};
 
 const newTask = (changes: Partial<NewTask> = {}): NewTask => {
   const createdAtMs = changes.createdAtMs ?? 1_700_000_000_000;
@@ -81,7 +85,10 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
     });
     afterEach(() => subject.close());
 
-    const claimOf = (task: NewTask, token = newId('claim', 1, randomBytes)): Claim => ({ taskId: task.id, token });
+    const claimOf = (task: NewTask, token = newId('claim', 1, randomBytes)): Claim => ({
+      taskId: task.id,
+      token,
+    });
 
     /** A task whose one call is planned, and the claim on it. */
     const startedTask = async (task = newTask()) => {
@@ -98,7 +105,10 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
       const { claim, call } = await startedTask(task);
       const image = newImage(call);
       await store.record(claim, call.id, { state: 'sending' }, { sentAtMs: 1_700_000_001_500 });
-      await store.record(claim, call.id, { state: 'produced', outputs: [{ at: 'link', url: 'https://x.example/a' }] });
+      await store.record(claim, call.id, {
+        state: 'produced',
+        outputs: [{ at: 'link', url: 'https://x.example/a' }],
+      });
       await store.record(claim, call.id, { state: 'stored' }, { images: [image] });
       await store.finish(claim, completed, 1_700_000_002_000);
       return { task, image };
@@ -148,9 +158,14 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
     it('refuses an idempotency key with another body, keeps keys apart by caller, and forgets in time', async () => {
       const idempotency = { key: 'k', bodyHash: 'a', forgetBeforeMs: 0 };
       await store.insert(newTask({ idempotency }));
-      expect(await store.insert(newTask({ idempotency: { ...idempotency, bodyHash: 'b' } }))).toEqual({ outcome: 'conflict' });
+      expect(await store.insert(newTask({ idempotency: { ...idempotency, bodyHash: 'b' } }))).toEqual({
+        outcome: 'conflict',
+      });
       expect(await store.insert(newTask({ keyId: 'key_two', idempotency }))).toEqual({ outcome: 'created' });
-      const later = newTask({ createdAtMs: 1_700_100_000_000, idempotency: { ...idempotency, bodyHash: 'b', forgetBeforeMs: 1_700_000_000_001 } });
+      const later = newTask({
+        createdAtMs: 1_700_100_000_000,
+        idempotency: { ...idempotency, bodyHash: 'b', forgetBeforeMs: 1_700_000_000_001 },
+      });
       expect(await store.insert(later)).toEqual({ outcome: 'created' });
       await store.forgetIdempotencyBefore(1_800_000_000_000);
       expect(await store.insert(newTask({ idempotency }))).toEqual({ outcome: 'created' });
@@ -189,9 +204,14 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
     it('gives the engine everything back at the next claim', async () => {
       const { task, claim, call } = await startedTask();
       await store.record(claim, call.id, { state: 'sending' }, { sentAtMs: 5 });
-      await store.record(claim, call.id, { state: 'accepted', handle: { task_id: 'v-1' }, checkAtMs: 9 }, {
-        adjustments: [{ parameter: 'seed', asked: 1, reason: 'No seeds here.' }],
-      });
+      await store.record(
+        claim,
+        call.id,
+        { state: 'accepted', handle: { task_id: 'v-1' }, checkAtMs: 9 },
+        {
+          adjustments: [{ parameter: 'seed', asked: 1, reason: 'No seeds here.' }],
+        },
+      );
       const claimed = await store.claim(claimOf(task));
       expect(claimed?.calls).toEqual([
         { ...call, step: { state: 'accepted', handle: { task_id: 'v-1' }, checkAtMs: 9 }, sentAtMs: 5 },
@@ -204,7 +224,13 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
       const fresh = claimOf(task);
       await store.claim(fresh);
       expect(await store.record(stale, call.id, { state: 'sending' })).toBe('lost');
-      expect(await store.retry(stale, { callId: call.id, step: { state: 'planned' } }, { calls: [newCall(task.id)], adjustments: [] })).toBe('lost');
+      expect(
+        await store.retry(
+          stale,
+          { callId: call.id, step: { state: 'planned' } },
+          { calls: [newCall(task.id)], adjustments: [] },
+        ),
+      ).toBe('lost');
       expect(await store.start(stale, { calls: [newCall(task.id)], adjustments: [], atMs: 1 })).toBe('lost');
       expect(await store.finish(stale, completed, 1)).toBe('lost');
       expect(await store.claim(fresh)).toMatchObject({ task: { status: 'processing' }, calls: [call] });
@@ -224,7 +250,9 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
 
     it('refuses a step that does not follow from the one before', async () => {
       const { claim, call } = await startedTask();
-      await expect(store.record(claim, call.id, { state: 'stored' })).rejects.toThrow(/cannot go from planned to stored/);
+      await expect(store.record(claim, call.id, { state: 'stored' })).rejects.toThrow(
+        /cannot go from planned to stored/,
+      );
       await store.record(claim, call.id, { state: 'sending' });
       await expect(store.record(claim, call.id, { state: 'planned' })).rejects.toThrow(/cannot go/);
     });
@@ -232,10 +260,21 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
     it('writes a failed call and its successor together', async () => {
       const { task, claim, call } = await startedTask();
       await store.record(claim, call.id, { state: 'sending' });
-      const failure = { code: 'provider_unavailable', message: 'Down.', charged: 'no', retryable: true } as const;
+      const failure = {
+        code: 'provider_unavailable',
+        message: 'Down.',
+        charged: 'no',
+        retryable: true,
+      } as const;
       const next = newCall(task.id, { attempt: 1, step: { state: 'planned', notBeforeMs: 7 } });
       const adjustments = [{ parameter: 'seed', asked: 1, reason: 'No seeds here.' }];
-      expect(await store.retry(claim, { callId: call.id, step: { state: 'failed', failure } }, { calls: [next], adjustments })).toBe('written');
+      expect(
+        await store.retry(
+          claim,
+          { callId: call.id, step: { state: 'failed', failure } },
+          { calls: [next], adjustments },
+        ),
+      ).toBe('written');
       const claimed = await store.claim(claimOf(task));
       expect(claimed?.calls.map((each) => each.step)).toEqual([{ state: 'failed', failure }, next.step]);
       expect(claimed?.task.adjustments).toEqual(adjustments);
@@ -252,8 +291,17 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
 
     it('keeps the images of a failed task to itself', async () => {
       const { task, claim } = await startedTask();
-      const error: TaskError = { code: 'content_policy_violation', message: 'No.', retryable: false, upstream: { provider: 'ark', code: 'X' } };
-      await store.finish(claim, { status: 'failed', error, usage: { images: 0, costMicros: 0 }, adjustments: [] }, 9);
+      const error: TaskError = {
+        code: 'content_policy_violation',
+        message: 'No.',
+        retryable: false,
+        upstream: { provider: 'ark', code: 'X' },
+      };
+      await store.finish(
+        claim,
+        { status: 'failed', error, usage: { images: 0, costMicros: 0 }, adjustments: [] },
+        9,
+      );
       const failed = await store.get(task.id, 'key_one');
       expect(failed).toMatchObject({ status: 'failed', error });
       expect(failed).not.toHaveProperty('images');
@@ -275,15 +323,21 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
       const second = await completedTask();
       const { task: open } = await startedTask();
       expect(await store.deleteEndedBefore(1_700_000_002_000, 10)).toEqual({ tasks: 0, fileKeys: [] });
-      const batches = [await store.deleteEndedBefore(1_700_000_002_001, 1), await store.deleteEndedBefore(1_700_000_002_001, 10)];
+      const batches = [
+        await store.deleteEndedBefore(1_700_000_002_001, 1),
+        await store.deleteEndedBefore(1_700_000_002_001, 10),
+      ];
       expect(batches.map((batch) => batch.tasks)).toEqual([1, 1]);
-      expect(batches.flatMap((batch) => batch.fileKeys).toSorted()).toEqual([first.image.key, second.image.key].toSorted());
+      expect(batches.flatMap((batch) => batch.fileKeys).toSorted()).toEqual(
+        [first.image.key, second.image.key].toSorted(),
+      );
       expect((await store.get(open.id, 'key_one'))?.status).toBe('processing');
       expect((await store.get(permanent.task.id, 'key_one'))?.status).toBe('completed');
     });
 
     describe('lists', () => {
-      const at = (second: number, changes: Partial<NewTask> = {}) => newTask({ createdAtMs: 1_700_000_000_000 + second * 1_000, ...changes });
+      const at = (second: number, changes: Partial<NewTask> = {}) =>
+        newTask({ createdAtMs: 1_700_000_000_000 + second * 1_000, ...changes });
 
       it('newest first, page by page, each task once', async () => {
         const tasks = Array.from({ length: 7 }, (_, second) => at(second));
@@ -291,7 +345,11 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
         const seen: string[] = [];
         let after: string | undefined;
         for (let hasMore = true; hasMore;) {
-          const page = await store.list({ keyId: 'key_one', limit: 3, ...(after !== undefined && { afterTaskId: after }) });
+          const page = await store.list({
+            keyId: 'key_one',
+            limit: 3,
+            ...(after !== undefined && { afterTaskId: after }),
+          });
           seen.push(...page.tasks.map((task) => task.id));
           after = seen.at(-1);
           hasMore = page.hasMore;
@@ -304,13 +362,17 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
         const [one, two, three] = [at(1), at(2, { request: other }), at(3)] as const;
         for (const task of [one, two, three]) await store.insert(task);
         await store.cancel(three.id, 'key_one', cancelled, 4);
-        const ids = async (query: object) => (await store.list({ keyId: 'key_one', limit: 10, ...query })).tasks.map((task) => task.id);
+        const ids = async (query: object) =>
+          (await store.list({ keyId: 'key_one', limit: 10, ...query })).tasks.map((task) => task.id);
         expect(await ids({ status: 'failed' })).toEqual([three.id]);
         expect(await ids({ model: 'jimeng' })).toEqual([two.id]);
         expect(await ids({ model: 'jimeng', status: 'failed' })).toEqual([]);
         expect(await ids({ createdAfterMs: 1_700_000_002_000 })).toEqual([three.id, two.id]);
         expect(await ids({ createdBeforeMs: 1_700_000_002_000 })).toEqual([one.id]);
-        expect(await ids({ createdAfterMs: 1_700_000_001_000, createdBeforeMs: 1_700_000_003_000 })).toEqual([two.id, one.id]);
+        expect(await ids({ createdAfterMs: 1_700_000_001_000, createdBeforeMs: 1_700_000_003_000 })).toEqual([
+          two.id,
+          one.id,
+        ]);
       });
     });
   });
