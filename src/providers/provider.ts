@@ -40,6 +40,9 @@ export interface InlinePicture {
 export const isInlinePicture = (value: unknown): value is InlinePicture =>
   typeof value === 'object' && value !== null && typeof (value as { spooled?: unknown }).spooled === 'string';
 
+/** What the spool calls the pictures of the answers to a call, from 0. */
+export const inlinePictureName = (callId: string, place: number): string => `${callId}-inline-${place}`;
+
 /** What the upstream answered. */
 export interface UpstreamAnswer {
   readonly status: number;

@@ -2,6 +2,7 @@ import { Agent, type Dispatcher } from 'undici';
 import { BrokenAnswer, createAnswerReader, type AnswerReader, type PictureSink } from './inline-pictures.ts';
 import {
   AnswerLost,
+  inlinePictureName,
   NotSent,
   type UpstreamAnswer,
   type UpstreamClient,
@@ -63,7 +64,7 @@ export const createUpstreamClient = (options: UpstreamConnectionOptions): Upstre
     forCall: ({ callId, signal }) => {
       let pictures = 0;
       // Goes on from answer to answer: a second one must not overwrite what was recorded from the first.
-      const nextName = (): string => `${callId}-inline-${pictures++}`;
+      const nextName = (): string => inlinePictureName(callId, pictures++);
       return {
         baseUrl: `${base.origin}${basePath}`,
         exchange: (request) => {
