@@ -9,14 +9,11 @@ import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { TaskView } from '../src/http/routes/generations/schema.ts';
-import { startArkEmulator } from '../upstreams/ark/index.ts';
 import type { Emulator } from '../upstreams/emulator.ts';
-import { startJimengEmulator } from '../upstreams/jimeng/index.ts';
-import { startKlingEmulator } from '../upstreams/kling/index.ts';
-import { startOpenAiEmulator } from '../upstreams/openai/index.ts';
 import { createDataFolder, type DataFolder } from './support/data-folder.ts';
 import { type LimnerProcess, startLimner } from './support/limner-process.ts';
 import { bytesOfImages, drawReference, measure } from './support/pictures.ts';
+import { startVendors, type Vendors } from './support/vendors.ts';
 
 const sizes = ['1024x1024', '1024x1792', '1792x1024', '1328x1328'] as const;
 const formats = ['url', 'b64_json', 'oss_url'] as const;
@@ -106,44 +103,6 @@ const handedOut: Readonly<Record<(typeof formats)[number], readonly string[]>> =
   oss_url: ['oss_url'],
 };
 
-/** The limits of a vendor would only make the test wait; how many calls go at once is set here and there alike. */
-const limits = `
-providers:
-  ark: { concurrency: 8 }
-  jimeng: { concurrency: 60, poll_interval: 100ms }
-  kling: { concurrency: 80, poll_interval: 100ms }
-  openai: { concurrency: 8 }
-`;
-
-/** The emulators of all four vendors, and what a Limner needs in its environment to use them. */
-const startVendors = async () => {
-  const latencyMs = [50, 150] as const;
-  const ark = await startArkEmulator({ latencyMs, imagesPerMinute: Infinity });
-  const jimeng = await startJimengEmulator({ latencyMs, concurrency: 60, queriesPerSecond: 1_000 });
-  const kling = await startKlingEmulator({
-    latencyMs,
-    concurrency: 80,
-    account: { units: Number.MAX_SAFE_INTEGER },
-  });
-  const openai = await startOpenAiEmulator({ latencyMs, imagesPerMinute: Infinity });
-  const vendors = { ark, jimeng, kling, openai } as const satisfies Record<Served['vendor'], Emulator>;
-  return {
-    ...vendors,
-    environment: {
-      ARK_BASE_URL: ark.baseUrl,
-      ARK_API_KEY: ark.apiKey,
-      JIMENG_BASE_URL: jimeng.baseUrl,
-      VOLC_ACCESS_KEY_ID: jimeng.account.accessKeyId,
-      VOLC_SECRET_ACCESS_KEY: jimeng.account.secretAccessKey,
-      KLING_BASE_URL: kling.baseUrl,
-      KLING_API_KEY: kling.apiKey,
-      OPENAI_BASE_URL: openai.baseUrl,
-      OPENAI_API_KEY: openai.apiKey,
-    },
-    close: () => Promise.all(Object.values(vendors).map((vendor) => vendor.close())),
-  };
-};
-
 /** A server that hands out one picture to whoever comes. */
 const serve = async (picture: Buffer) => {
   const server = createServer((_request, response) => response.end(picture));
@@ -153,7 +112,7 @@ const serve = async (picture: Buffer) => {
 };
 
 describe('four models in four sizes, three formats and up to four pictures', () => {
-  let vendors: Awaited<ReturnType<typeof startVendors>>;
+  let vendors: Vendors;
   let host: Awaited<ReturnType<typeof serve>>;
   let folder: DataFolder;
   let limner: LimnerProcess;
@@ -165,7 +124,7 @@ describe('four models in four sizes, three formats and up to four pictures', () 
     host = await serve(picture);
     folder = await createDataFolder();
     const config = join(folder.path, 'matrix.yaml');
-    await writeFile(config, limits);
+    await writeFile(config, vendors.config);
     limner = await startLimner({
       dataDir: folder.path,
       env: { ...vendors.environment, LIMNER_CONFIG: config, LIMNER_FETCH_ALLOW: host.host },
@@ -191,7 +150,7 @@ describe('four models in four sizes, three formats and up to four pictures', () 
   afterAll(async () => {
     await limner.stop();
     host.close();
-    await vendors.close();
+    await vendors[Symbol.asyncDispose]();
     await folder[Symbol.asyncDispose]();
   });
 
@@ -231,6 +190,16 @@ describe('four models in four sizes, three formats and up to four pictures', () 
       expect(task.usage).toMatchObject({ images: n });
     },
   );
+
+  it('hands the reference to every call of its task, also where a vendor would do without', () => {
+    const withPicture = ({ requests }: Emulator): number =>
+      requests.all.filter(
+        ({ method, body }) => method === 'POST' && body instanceof Object && 'image' in body,
+      ).length;
+    const tasks = cells.filter(({ input, model }) => input === 'reference' && model === 'keling');
+    expect(withPicture(vendors.kling)).toBe(tasks.length);
+    expect(withPicture(vendors.ark)).toBe(tasks.reduce((sum, { n }) => sum + n, 0));
+  });
 
   it('charges nothing else, and leaves nothing behind', async () => {
     for (const { vendor } of served) {

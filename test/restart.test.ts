@@ -59,11 +59,11 @@ describe.concurrent('kill -9', { timeout: 120_000 }, () => {
     const inDoubt: string[] = [];
     for (const pictures of [1, 4]) {
       await whenTrue(
-        () => folder.rows().images >= pictures && folder.callsIn('ark', 'sending').length > 0,
+        () => folder.rows().images >= pictures && folder.callsIn('sending', 'ark').length > 0,
         `${pictures} pictures are stored and calls are on their way`,
       );
       await limner.kill();
-      inDoubt.push(...folder.callsIn('ark', 'sending'));
+      inDoubt.push(...folder.callsIn('sending', 'ark'));
       limner = await startLimner(settings);
     }
 
@@ -132,10 +132,10 @@ describe.concurrent('SIGTERM', { timeout: 120_000 }, () => {
         submit(limner, { model: 'seedream-3.0', prompt: `Paid ${index}`, n: 4 }),
       ),
     );
-    await whenTrue(() => folder.callsIn('ark', 'sending').length === 10, 'ten calls are on their way');
+    await whenTrue(() => folder.callsIn('sending', 'ark').length === 10, 'ten calls are on their way');
     expect(await limner.stop()).toBe(0);
-    expect(folder.callsIn('ark', 'sending')).toEqual([]);
-    expect(folder.callsIn('ark', 'stored')).toHaveLength(10);
+    expect(folder.callsIn('sending', 'ark')).toEqual([]);
+    expect(folder.callsIn('stored', 'ark')).toHaveLength(10);
     expect(ark.ledger.images).toBe(10);
 
     const again = await startLimner(settings);

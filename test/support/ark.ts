@@ -1,4 +1,5 @@
 import type { ArkEmulator } from '../../upstreams/ark/index.ts';
+import type { Emulator } from '../../upstreams/emulator.ts';
 
 /** What a Limner needs in its environment to use this emulator. */
 export const arkEnvironment = (ark: ArkEmulator): Readonly<Record<string, string>> => ({
@@ -7,7 +8,7 @@ export const arkEnvironment = (ark: ArkEmulator): Readonly<Record<string, string
 });
 
 /** How often each of these calls was sent to the emulator. */
-export const timesSent = (ark: ArkEmulator, callIds: readonly string[]): readonly number[] => {
+export const timesSent = (ark: Emulator, callIds: readonly string[]): readonly number[] => {
   const sent = ark.requests.all.map((request) => request.headers['x-client-request-id']);
   return callIds.map((id) => sent.filter((other) => other === id).length);
 };

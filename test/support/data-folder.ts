@@ -21,8 +21,8 @@ export interface DataFolder extends AsyncDisposable {
   /** The files below one of its folders, sorted. */
   files(folder: 'images' | 'spool'): Promise<readonly string[]>;
   calls(taskId: string): readonly StoredCall[];
-  /** Identifiers of the calls to this provider in this state, sorted. */
-  callsIn(provider: 'ark' | 'sandbox', state: CallState): readonly string[];
+  /** Identifiers of the calls in this state, sorted; of one provider, or of all. */
+  callsIn(state: CallState, provider?: string): readonly string[];
   /** How many rows each table of the domain has. */
   rows(): Readonly<Record<'tasks' | 'calls' | 'images' | 'jobs', number>>;
 }
@@ -55,8 +55,8 @@ export const createDataFolder = async (): Promise<DataFolder> => {
         `SELECT id, task_id AS taskId, state, step ->> '$.failure.code' AS code FROM calls WHERE task_id = ? ORDER BY slot, attempt`,
         taskId,
       ) as unknown as readonly StoredCall[],
-    callsIn: (provider, state) =>
-      query('SELECT id FROM calls WHERE provider = ? AND state = ? ORDER BY id', provider, state).map(
+    callsIn: (state, provider = '%') =>
+      query('SELECT id FROM calls WHERE state = ? AND provider LIKE ? ORDER BY id', state, provider).map(
         ({ id }) => String(id),
       ),
     rows: () => {
