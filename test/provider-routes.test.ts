@@ -223,3 +223,29 @@ describe('a picture that was made and paid for', { timeout: 60_000 }, () => {
     expect([ark, jimeng, kling].map(({ ledger }) => ledger.charges.length)).toEqual([1, 1, 1]);
   });
 });
+
+describe('an upstream model whose end is known', () => {
+  it('is warned about at the start and shown to callers; the default routes have none', async ({
+    expect,
+  }) => {
+    const env = { OPENAI_API_KEY: 'a-key', ARK_API_KEY: 'another-key' };
+    await using program = await start(
+      'models: { dall-e-3: { routes: [{ provider: openai, upstream_model: gpt-image-1 }] } }',
+      env,
+    );
+    const warnings = program.limner
+      .output()
+      .split('\n')
+      .filter((line) => line.includes('"level":"warn"'));
+    expect(warnings).toEqual([
+      expect.stringContaining(
+        'the model dall-e-3 is served by gpt-image-1 of the provider openai, which its vendor ends on 2026-10-23: name another upstream_model in models.dall-e-3.routes',
+      ),
+    ]);
+    const { body } = await program.limner.api<object>('GET', '/v1/models/dall-e-3');
+    expect(body).toMatchObject({
+      retires_at: Date.UTC(2026, 9, 23) / 1000,
+      notice: expect.stringContaining('2026-10-23'),
+    });
+  });
+});

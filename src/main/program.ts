@@ -23,6 +23,7 @@ export const createProgram = (stdout: Terminal): Program => ({
 
 const serve = async (config: Config, stop: AbortSignal, stdout: Terminal): Promise<void> => {
   const { createApp } = await import('../app.ts');
+  const { retirementsOf, retirementWarning } = await import('../providers/retirements.ts');
   const logger = createLogger({ level: config.logLevel, destination: stdout });
   const app = await createApp({ config, logger });
   try {
@@ -31,6 +32,9 @@ const serve = async (config: Config, stop: AbortSignal, stdout: Terminal): Promi
       logger.warn(
         'no provider is configured: every model is served by the sandbox, which draws by itself, without any AI',
       );
+    }
+    for (const retirement of app.parts.models.list().flatMap(retirementsOf)) {
+      logger.warn(retirementWarning(retirement));
     }
     const firstKey = await prepareKeys(app.keys, config);
     const url = await app.listen();

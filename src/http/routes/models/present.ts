@@ -3,10 +3,12 @@ import { fromMicros } from '../../../core/money.ts';
 import { requestLimits } from '../../../core/request.ts';
 import { formatSize } from '../../../core/size.ts';
 import type { PublicModel } from '../../../providers/catalog.ts';
+import { retirementNotice, retirementsOf } from '../../../providers/retirements.ts';
 import type { ModelView } from './schema.ts';
 
 /** Shows a public model by the card of the route that is tried first; which provider that is stays inside. */
-export const presentModel = ({ name, routes }: PublicModel): ModelView => {
+export const presentModel = (model: PublicModel): ModelView => {
+  const { name, routes } = model;
   const route = routes.toSorted((one, other) => one.priority - other.priority)[0];
   const base = {
     id: name,
@@ -19,6 +21,8 @@ export const presentModel = ({ name, routes }: PublicModel): ModelView => {
   if (route === undefined) return base;
   const { card } = route;
   const sizes = allowedSizes(card);
+  const [soonest] = retirementsOf(model);
+  const notices = [card.notice ?? [], soonest === undefined ? [] : retirementNotice(soonest)].flat();
   return {
     ...base,
     sizes: {
@@ -43,11 +47,12 @@ export const presentModel = ({ name, routes }: PublicModel): ModelView => {
         tiers: card.price.tiers.map((tier) => ({
           ...(tier.upToPixels !== undefined && { up_to_pixels: tier.upToPixels }),
           ...(tier.quality !== undefined && { quality: tier.quality }),
+          ...(tier.withReference !== undefined && { with_reference: tier.withReference }),
           per_image: fromMicros(tier.micros),
         })),
       },
     }),
-    ...(card.retiresAt !== undefined && { retires_at: card.retiresAt }),
-    ...(card.notice !== undefined && { notice: card.notice }),
+    ...(soonest !== undefined && { retires_at: Math.floor(soonest.atMs / 1000) }),
+    ...(notices.length > 0 && { notice: notices.join(' ') }),
   };
 };

@@ -47,6 +47,11 @@ export const ModelSchema = Type.Object(
             Type.Object({
               up_to_pixels: Type.Optional(Type.Integer()),
               quality: Type.Optional(Type.String()),
+              with_reference: Type.Optional(
+                Type.Boolean({
+                  description: 'For pictures made from a reference, or for those without one.',
+                }),
+              ),
               per_image: Type.Number(),
             }),
           ),
@@ -55,7 +60,10 @@ export const ModelSchema = Type.Object(
       ),
     ),
     retires_at: Type.Optional(
-      Type.String({ description: 'When the vendor stops serving what is behind it.' }),
+      Type.Integer({
+        description:
+          'When a vendor stops serving an upstream model behind it (Unix seconds); absent while no end is known.',
+      }),
     ),
     notice: Type.Optional(Type.String()),
   },
