@@ -60,11 +60,17 @@ export const endingOf = (run: TaskRun): Ending => {
     return { status: 'failed', error, usage, adjustments };
   }
   if (images.length >= task.request.n) return { status: 'completed', usage, adjustments };
+  // What was lost on the way is told with the count of what is missing.
+  const lost = adjustments.find(({ parameter }) => parameter === 'n');
   const missing: Adjustment = {
     parameter: 'n',
     asked: task.request.n,
     used: images.length,
-    reason: reason?.message ?? 'The provider made fewer pictures than it was asked for.',
+    reason: reason?.message ?? lost?.reason ?? 'The provider made fewer pictures than it was asked for.',
   };
-  return { status: 'completed', usage, adjustments: [...adjustments, missing] };
+  return {
+    status: 'completed',
+    usage,
+    adjustments: [...adjustments.filter(({ parameter }) => parameter !== 'n'), missing],
+  };
 };

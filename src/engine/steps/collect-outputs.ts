@@ -21,7 +21,7 @@ const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
  * Collects what a call made. A picture that was paid for is fetched and stored again and again until the task's
- * time is over; the generation is never repeated for it.
+ * time is over; the generation is never repeated for it. One that is lost takes no other with it.
  *
  * @returns when to try again.
  */
@@ -33,37 +33,42 @@ export const collectOutputs = async (
 ): Promise<number | undefined> => {
   const wanted = outputs.slice(0, call.request.images);
   const missing = call.request.images - wanted.length;
-  try {
-    const collected = await Promise.all(
-      wanted.map((output, place) => collect(run, call, output, place, route)),
+  const turns = await Promise.allSettled(
+    wanted.map((output, place) => collect(run, call, output, place, route)),
+  );
+  const collected = turns.flatMap((turn) => (turn.status === 'fulfilled' ? [turn.value] : []));
+  const faults = turns.flatMap((turn): unknown[] => (turn.status === 'rejected' ? [turn.reason] : []));
+  if (faults.length > 0) run.signal.throwIfAborted();
+  const failures = faults.map(failureOf);
+  const againAtMs = askAgainAtMs(run, call);
+  if (failures.some((failure) => failure.retryable) && againAtMs < run.deadlineMs) {
+    run.parts.logger.warn(
+      { call: call.id, provider: call.provider, err: faults[0] },
+      'a paid picture waits to be stored',
     );
-    run.parts.reach('after-put');
-    await run.move(
-      call.slot,
-      { state: 'stored' },
-      {
-        images: collected.map(({ image }) => image),
-        adjustments: collected.flatMap(({ adjustment }) => (adjustment === undefined ? [] : [adjustment])),
-        ...(missing > 0 && call.request.isRemainder !== true && { next: run.remainderOf(call, missing) }),
-      },
-    );
-    run.parts.reach('after-stored');
-    await Promise.all(wanted.map((output, place) => run.parts.spool.remove(spoolName(call, output, place))));
-    return undefined;
-  } catch (fault) {
-    run.signal.throwIfAborted();
-    const failure = failureOf(fault);
-    const againAtMs = askAgainAtMs(run, call);
-    if (failure.retryable && againAtMs < run.deadlineMs) {
-      run.parts.logger.warn(
-        { call: call.id, provider: call.provider, err: fault },
-        'a paid picture waits to be stored',
-      );
-      return againAtMs;
-    }
-    await failCall(run, call, { ...failure, retryable: false });
+    return againAtMs;
+  }
+  const [lost] = failures;
+  if (lost !== undefined && collected.length === 0) {
+    await failCall(run, call, { ...lost, retryable: false });
     return undefined;
   }
+  run.parts.reach('after-put');
+  await run.move(
+    call.slot,
+    { state: 'stored' },
+    {
+      images: collected.map(({ image }) => image),
+      adjustments: [
+        ...collected.flatMap(({ adjustment }) => adjustment ?? []),
+        ...(lost === undefined ? [] : [{ parameter: 'n', reason: lost.message }]),
+      ],
+      ...(missing > 0 && call.request.isRemainder !== true && { next: run.remainderOf(call, missing) }),
+    },
+  );
+  run.parts.reach('after-stored');
+  await Promise.all(wanted.map((output, place) => run.parts.spool.remove(spoolName(call, output, place))));
+  return undefined;
 };
 
 /** Removes what calls of a task that ended elsewhere left on their way: no row knows it, and none will. */

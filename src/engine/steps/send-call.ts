@@ -86,7 +86,7 @@ export const resumeSending = async (run: TaskRun, call: Call, route: Route): Pro
   run.holdSlot(call, route);
   if (adapter.resend === 'ambiguous') {
     const outputs = await arrivedOutputs(run, call);
-    if (outputs.length === 0) return loseAnswer(run, call, route, 'final');
+    if (outputs === undefined) return loseAnswer(run, call, route, 'final');
     await storeProduced(run, call, { state: 'produced', outputs });
     return undefined;
   }
@@ -105,14 +105,17 @@ export const resumeSending = async (run: TaskRun, call: Call, route: Route): Pro
   }
 };
 
-/** Pictures of an answer that lay complete in the spool when the process died, before it could write that down. */
-const arrivedOutputs = async ({ parts: { spool } }: TaskRun, call: Call): Promise<readonly Output[]> => {
-  const outputs: Output[] = [];
-  for (let place = 0; place < call.request.images; place += 1) {
-    const name = inlinePictureName(call.id, place);
-    if (await spool.exists(name)) outputs.push({ at: 'spool', name });
-  }
-  return outputs;
+/**
+ * The pictures of an answer that was arriving when the process died, if any lies complete in the spool. Those that
+ * do not are among them: they were paid for as well, so they count as lost and not as missing.
+ */
+const arrivedOutputs = async (
+  { parts: { spool } }: TaskRun,
+  call: Call,
+): Promise<readonly Output[] | undefined> => {
+  const names = Array.from({ length: call.request.images }, (_, place) => inlinePictureName(call.id, place));
+  const arrived = await Promise.all(names.map((name) => spool.exists(name)));
+  return arrived.includes(true) ? names.map((name) => ({ at: 'spool', name })) : undefined;
 };
 
 const transmit = async (
