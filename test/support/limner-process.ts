@@ -8,7 +8,7 @@ import { eventually } from './eventually.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** The key that every started program takes. */
-export const apiKey = 'a-key-for-the-tests-of-the-program';
+const apiKey = 'a-key-for-the-tests-of-the-program';
 
 /** How to start the program. */
 export interface LimnerSettings {
