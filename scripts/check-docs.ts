@@ -1,12 +1,14 @@
 /**
- * Checks that the documents say what the code does: one page per error code, `openapi.json` as the server would
- * write it, and every `LIMNER_*` variable in the README.
+ * Checks that the documents say what the code does: one page per error code and per adapter, the tables of upstream
+ * models as the cards have them, `openapi.json` as the server would write it, and every `LIMNER_*` variable in the
+ * README.
  */
 import { execFileSync } from 'node:child_process';
 import { existsSync, globSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { catalogue } from '../src/core/errors.ts';
+import { adapterNames, withModelTable } from './model-tables.ts';
 import { isTestMaterial, sourceFiles } from './source-files.ts';
 
 const root = join(import.meta.dirname, '..');
@@ -24,6 +26,15 @@ const faultsOfErrorPages = (): string[] => {
     ...[...pages.difference(codes)].map((page) => `docs/errors/${page}.md has no code in src/core/errors.ts`),
   ];
 };
+
+const faultsOfProviderPages = (): string[] =>
+  adapterNames.flatMap((name) => {
+    const path = `docs/providers/${name}.md`;
+    const page = read(path);
+    const fresh = withModelTable(page, name);
+    if (fresh === undefined) return [`${path} is missing, or has no table of upstream models`];
+    return fresh === page ? [] : [`${path}: its table is not what the model cards say: run \`npm run fix\``];
+  });
 
 const faultsOfOpenApi = (): string[] => {
   if (!existsSync(join(root, 'scripts/write-openapi.ts'))) return [];
@@ -55,6 +66,11 @@ const faultsOfReadme = (): string[] => {
   );
 };
 
-const faults = [...faultsOfErrorPages(), ...faultsOfOpenApi(), ...faultsOfReadme()];
+const faults = [
+  ...faultsOfErrorPages(),
+  ...faultsOfProviderPages(),
+  ...faultsOfOpenApi(),
+  ...faultsOfReadme(),
+];
 for (const fault of faults) console.error(fault);
 process.exitCode = faults.length === 0 ? 0 : 1;

@@ -8,7 +8,7 @@ import { isTestMaterial } from './source-files.ts';
 /** Lower layers first: an area imports areas of lower layers only. */
 const layers: readonly (readonly string[])[] = [
   ['core', 'threads'],
-  ['config', 'database', 'providers', 'tasks', 'jobs', 'images', 'access', 'observe'],
+  ['config', 'database', 'providers', 'tasks', 'jobs', 'webhooks', 'images', 'access', 'observe'],
   ['engine', 'actions'],
   ['http', 'cli'],
   ['app'],
@@ -16,7 +16,13 @@ const layers: readonly (readonly string[])[] = [
 ];
 
 /** The imports between areas of one layer that are meant. */
-const allowedSiblings = new Set(['tasks → database', 'jobs → database', 'access → database']);
+const allowedSiblings = new Set([
+  'tasks → database',
+  'tasks → webhooks',
+  'jobs → database',
+  'webhooks → database',
+  'access → database',
+]);
 
 /** Stores that only the composition root names, as `area/implementation`. */
 const concreteStores = [

@@ -15,7 +15,7 @@ export interface Directives {
 
 const msPer: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
 
-/** Reads every `[sandbox:name=value]` in a prompt (docs/sandbox.md); of two with one name the last one counts. */
+/** Reads every `[sandbox:name=value]` in a prompt (docs/providers/sandbox.md); of two with one name the last one counts. */
 export const readDirectives = (prompt: string): Directives => {
   let directives: Omit<Directives, 'caption'> = { delayMs: 0 };
   const caption = prompt.replaceAll(/\s*\[sandbox:([^\]]*)\]/g, (_text, inner: string) => {

@@ -1,6 +1,6 @@
 /**
  * The built-in provider: draws offline and costs nothing. It stands in for an upstream in every respect, also the
- * unpleasant ones, on demand of the prompt (docs/sandbox.md).
+ * unpleasant ones, on demand of the prompt (docs/providers/sandbox.md).
  */
 import { createHash } from 'node:crypto';
 import Type from 'typebox';
