@@ -110,7 +110,8 @@ export async function startEmulator(options: EmulatorOptions): Promise<Emulator>
     if (route === undefined) return options.notFound?.() ?? emptyReply(404);
     const fault = faults.take(route.operation);
     const exchange = { method, target, path, query, headers: request.headers, body, fault, sleep };
-    return disturbed(fault, sleep, async () => route.handle(exchange));
+    const handled = async (): Promise<Reply> => withDate(fault, await route.handle(exchange));
+    return disturbed(fault, sleep, handled);
   }
 
   function control(method: string, path: string, body: Buffer): Reply {
@@ -194,6 +195,16 @@ function isFor(route: Route, method: string, path: string, query: URLSearchParam
     (typeof route.path === 'string' ? route.path === path : route.path.test(path)) &&
     Object.entries(route.query ?? {}).every(([name, value]) => query.get(name) === value)
   );
+}
+
+/** The reply with its `Retry-After` as a date, where the fault says so. */
+function withDate(fault: Fault | undefined, reply: Reply): Reply {
+  if (fault?.retryAfterAs !== 'date' || reply.kind !== 'whole') return reply;
+  // A vendor that says the same in milliseconds besides would not need the date.
+  const { 'retry-after': seconds, 'retry-after-ms': _, ...headers } = reply.headers;
+  // The clock of the wire, which is also that of the `Date` header, whatever time the vendor plays.
+  const at = new Date(Math.ceil(Date.now() / 1000 + Number(seconds)) * 1000);
+  return { ...reply, headers: { ...headers, 'retry-after': at.toUTCString() } };
 }
 
 async function readBody(request: IncomingMessage, maxBytes: number): Promise<Buffer | undefined> {

@@ -14,6 +14,8 @@ export type Fault = {
   readonly delayMs?: number;
   /** Adds a `Retry-After` header (seconds) to an error. */
   readonly retryAfter?: number;
+  /** Tells `Retry-After` as a date instead (RFC 9110, section 10.2.3). */
+  readonly retryAfterAs?: 'date';
 };
 
 /** A scripted fault: which operation it meets and how often. */
@@ -125,6 +127,7 @@ const FIELDS: Record<string, (value: unknown) => boolean> = {
   type: isText,
   delayMs: isCount,
   retryAfter: isCount,
+  retryAfterAs: (value) => value === 'date',
 };
 
 /** Lets `proceed` happen or not, and its answer arrive or not, as a transport fault says; other faults pass. */

@@ -35,6 +35,7 @@ describeProvider('ark', {
     refusal: { fault: 'mod_in' },
     rateLimit: { fault: 'rate_limited_ipm', retryAfter: 7 },
     failure: { fault: 'internal_error' },
+    empty: { fault: 'fewer_images' },
     inline: { fault: 'b64_always' },
   },
   models: [pro, 'doubao-seedream-3-0-t2i-250415', 'seedream-5-0-lite-260128', 'seedream-4-0-20260415'],
@@ -76,6 +77,7 @@ describeProvider('ark', {
     },
   ],
   skips: {
+    'delivers what there is of a call that made fewer pictures': 'a call makes one picture',
     'goes on from its handle after JSON and in a fresh adapter': 'Ark answers at once and has no handles',
     'takes an unknown upstream status for running': 'Ark answers at once and has no statuses',
     'makes a call once for one call id': 'Ark keeps no call ids: a lost answer is ambiguous',

@@ -46,6 +46,8 @@ export const caseNames = [
   'takes an unknown upstream status for running',
   'calls a refusal for content a content_policy_violation',
   'waits as long as a 429 asks',
+  'takes no empty success for a picture',
+  'delivers what there is of a call that made fewer pictures',
   'may try again after a 500 in the words of the vendor',
   'loses the answer of a gateway, a cut line or an empty body',
   'says that a closed port was not reached',
@@ -86,6 +88,10 @@ export interface ProviderSubject {
     readonly refusal: FaultRule;
     /** How it is made to answer 429 with `Retry-After: 7`. */
     readonly rateLimit: FaultRule;
+    /** How it is made to report a success without a picture. */
+    readonly empty: FaultRule;
+    /** How it is made to make fewer pictures than a call asks for. */
+    readonly fewer?: FaultRule;
     /** How it is made to fail by its own fault. */
     readonly failure: FaultRule;
     /** How it is made to send a picture inside its answer. */
@@ -379,12 +385,44 @@ export const describeProvider = (name: string, subject: ProviderSubject): void =
     });
 
     prove('waits as long as a 429 asks', async () => {
-      expect(await failureUnder(upstreamOf().rateLimit)).toMatchObject({
-        code: 'provider_rate_limited',
-        charged: 'no',
-        retryable: true,
-        retryAfterMs: 7000,
-      });
+      const limited = { code: 'provider_rate_limited', charged: 'no', retryable: true };
+      const { rateLimit } = upstreamOf();
+      expect(await failureUnder(rateLimit)).toMatchObject({ ...limited, retryAfterMs: 7000 });
+      const dated = await failureUnder({ ...rateLimit, retryAfterAs: 'date' });
+      expect(dated).toMatchObject(limited);
+      // Dates are told in whole seconds, and a slow machine takes one to read them.
+      expect(dated.retryAfterMs).toBeGreaterThan(5000);
+      expect(dated.retryAfterMs).toBeLessThanOrEqual(8000);
+    });
+
+    prove('takes no empty success for a picture', async () => {
+      await using upstream = await upstreamOf().start();
+      upstream.faults.set([{ ...upstreamOf().empty, times: 'always' }]);
+      const ending = await sendWith(onlyCall({}, usualModel), upstream.baseUrl);
+      if (ending instanceof Error && !(ending instanceof AnswerLost || ending instanceof ProviderError))
+        throw ending;
+      const settled =
+        ending instanceof Error
+          ? ending
+          : await settle(ending as Accepted<JsonValue> | Produced, upstream.baseUrl);
+      // An upstream that does not say whether it charged for nothing has lost its answer.
+      const code = settled instanceof AnswerLost ? 'lost' : 'failure' in settled && settled.failure.code;
+      expect(['lost', 'provider_bad_response']).toContain(code);
+    });
+
+    prove('delivers what there is of a call that made fewer pictures', async () => {
+      const { fewer } = upstreamOf();
+      if (!fewer) throw new Error('the subject names no fault for it: skip the case');
+      await using upstream = await upstreamOf().start();
+      upstream.faults.set([{ ...fewer, times: 'always' }]);
+      const call = onlyCall({ n: 4 }, usualModel);
+      const answer = await sendWith(call, upstream.baseUrl);
+      expectSent(answer);
+      const settled = await settle(answer as Accepted<JsonValue> | Produced, upstream.baseUrl);
+      const outputs = settled.state === 'produced' ? settled.outputs.length : 0;
+      expect([call.images, outputs]).toEqual([4, upstream.ledger.images]);
+      expect(outputs).toBeGreaterThan(0);
+      expect(outputs).toBeLessThan(4);
     });
 
     prove('may try again after a 500 in the words of the vendor', async () => {

@@ -38,6 +38,7 @@ describeProvider('jimeng', {
     refusal: { fault: '50412', match: 'generate' },
     rateLimit: { fault: '50429', match: 'generate', retryAfter: 7 },
     failure: { fault: '50500', match: 'generate' },
+    empty: { fault: 'empty_done', match: 'generate' },
     unknownStatus: { fault: 'unknown_status', match: 'query' },
   },
   models: ['jimeng_t2i_v40', 'high_aes_general_v30l_zt2i', 'jimeng_t2i_v30', 'jimeng_i2i_v30'],
@@ -105,6 +106,7 @@ describeProvider('jimeng', {
     },
   ],
   skips: {
+    'delivers what there is of a call that made fewer pictures': 'a call makes one picture',
     'spools a picture that comes inside the answer': 'the adapter always asks for links',
     'makes a call once for one call id': 'Jimeng keeps no call ids: a lost answer is ambiguous',
   },

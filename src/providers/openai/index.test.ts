@@ -54,6 +54,8 @@ const faults = {
   refusal: { fault: 'moderation_input' },
   rateLimit: { fault: 'rate_limited', retryAfter: 7 },
   failure: { fault: 'generation_failed' },
+  empty: { fault: 'empty_data' },
+  fewer: { fault: 'fewer_images' },
 } as const;
 
 describeProvider('openai', {
@@ -127,6 +129,7 @@ describeProvider('openai, in the dialect of DALL·E', {
   ],
   skips: {
     ...skips,
+    'delivers what there is of a call that made fewer pictures': 'a call makes one picture',
     'spools a picture that comes inside the answer': 'these models are asked for links',
     'takes a reference picture': 'these models take none',
   },

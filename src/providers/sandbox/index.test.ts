@@ -24,6 +24,8 @@ describeProvider('sandbox', {
     'keeps a seed of 0': 'proved below by the picture, for there is no request',
     'spools a picture that comes inside the answer': offline,
     'takes an unknown upstream status for running': offline,
+    'takes no empty success for a picture': offline,
+    'delivers what there is of a call that made fewer pictures': offline,
     'calls a refusal for content a content_policy_violation': 'proved below by a directive',
     'waits as long as a 429 asks': offline,
     'may try again after a 500 in the words of the vendor': offline,
