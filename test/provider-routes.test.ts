@@ -205,6 +205,24 @@ describe('a picture that was made and paid for', { timeout: 60_000 }, () => {
     expect([ark, jimeng, kling].map(({ ledger }) => ledger.charges.length)).toEqual([2, 2, 2]);
   });
 
+  it('is refused when it is cut short or no picture at all, and is not made again', async ({ expect }) => {
+    await using vendors = await startVendors();
+    await using program = await start(vendors.config, vendors.environment);
+    const words = [
+      // A picture inside an answer has no link: what is cut short is gone with the answer.
+      ['dall-e-3', '__truncated_base64__', 'submission_unconfirmed'],
+      ['seedream-3.0', '__not_an_image__', 'provider_bad_response'],
+      ['jimeng', '__not_an_image__', 'provider_bad_response'],
+      ['keling', '__not_an_image__', 'provider_bad_response'],
+    ] as const;
+    for (const [model, word, code] of words) {
+      const task = await generate(program.limner, { model, prompt: `A lighthouse ${word}` });
+      expect([model, task.status, task.error?.code, task.images]).toEqual([model, 'failed', code, undefined]);
+    }
+    const { ark, jimeng, kling, openai } = vendors;
+    expect([ark, jimeng, kling, openai].map(({ ledger }) => ledger.charges.length)).toEqual([1, 1, 1, 1]);
+  });
+
   it('is fetched again after a hiccup of the store, and never made again', async ({ expect }) => {
     await using vendors = await startVendors();
     await using program = await start(vendors.config, vendors.environment);
