@@ -8,6 +8,7 @@ import type { ModelCatalog } from '../providers/catalog.ts';
 import type { GuardedFetcher } from '../providers/guarded-fetch.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
 import type { ReachFaultPoint } from './fault-points.ts';
+import type { ProviderHealth } from './provider-health.ts';
 
 /** What the engine works with. */
 export interface EngineParts {
@@ -15,6 +16,7 @@ export interface EngineParts {
   readonly images: ImageStore;
   readonly spool: Spool;
   readonly models: ModelCatalog;
+  readonly health: ProviderHealth;
   readonly fetcher: GuardedFetcher;
   readonly events: TaskEvents;
   readonly clock: Clock;

@@ -1,11 +1,15 @@
 /** Chooses the route of a task among those that serve its model, and counts the calls on each upstream model. */
 import type { ModelCatalog, Route } from '../providers/catalog.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ProviderHealth } from './provider-health.ts';
 import { Gate } from './gate.ts';
 import { createPacer, type Pacer } from './pacer.ts';
 
 export interface Routing {
-  /** The best route with a free place for a new task, by priority and then by weight; `undefined` when all are busy. */
+  /**
+   * The best route with a free place for a new task, by priority and then by weight; of those whose provider cannot
+   * serve only when there is no other. `undefined` when all are busy.
+   */
   choose(modelName: string): Route | undefined;
   /** The route that a stored call was planned for; `undefined` when the configuration no longer has it. */
   find(modelName: string, provider: string, upstreamModel: string): Route | undefined;
@@ -22,9 +26,15 @@ export interface Routing {
 export const createRouting = (
   {
     models,
+    health,
     random,
     clock,
-  }: { readonly models: ModelCatalog; readonly random: () => number; readonly clock: Clock },
+  }: {
+    readonly models: ModelCatalog;
+    readonly health: ProviderHealth;
+    readonly random: () => number;
+    readonly clock: Clock;
+  },
   onFree: () => void,
 ): Routing => {
   const gates = new Map<string, Gate>();
@@ -42,9 +52,15 @@ export const createRouting = (
 
   return {
     choose: (modelName) => {
-      const free = (models.get(modelName)?.routes ?? []).filter(
-        (route) => gate(route, route.card.upstreamModel).isOpen,
+      const routes = models.get(modelName)?.routes ?? [];
+      const eligible = routes.filter(({ provider, card }) =>
+        health.isEligible(provider, card.upstreamModel),
       );
+      const candidates =
+        eligible.length > 0
+          ? eligible
+          : routes.filter(({ provider, card }) => health.mayTry(provider, card.upstreamModel));
+      const free = candidates.filter((route) => gate(route, route.card.upstreamModel).isOpen);
       const priority = Math.min(...free.map((route) => route.priority));
       const best = free.filter((route) => route.priority === priority);
       let share = random() * best.reduce((sum, route) => sum + route.weight, 0);

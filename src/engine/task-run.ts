@@ -6,6 +6,7 @@ import { newId } from '../core/ids.ts';
 import type { Image } from '../core/image.ts';
 import type { ModelCard } from '../core/model-card.ts';
 import type { Plan } from '../core/plan.ts';
+import { troubleOf } from '../core/retry-policy.ts';
 import type { Task } from '../core/task.ts';
 import type { Route } from '../providers/catalog.ts';
 import type { Brought, Claim, ClaimedTask, Ending, Written } from '../tasks/task-store.ts';
@@ -45,6 +46,8 @@ export class TaskRun {
   readonly #slots: Map<string, Slot>;
   /** Slots and the providers that had a call for them. */
   readonly #tried: Set<string>;
+  /** How many calls for each slot have failed, but for those that a rate limit turned away. */
+  readonly #tries = new Map<number, number>();
   #reserved: Slot | undefined;
 
   constructor(settings: {
@@ -68,6 +71,9 @@ export class TaskRun {
     this.#slots = settings.slots;
     this.#tried = new Set(settings.claimed.calls.map((call) => `${call.slot} ${call.provider}`));
     this.#reserved = settings.reserved;
+    for (const { slot, step } of settings.claimed.calls) {
+      if (step.state === 'failed') this.#countTry(slot, step.failure);
+    }
   }
 
   /** When the task must have ended. */
@@ -104,13 +110,28 @@ export class TaskRun {
     });
   }
 
-  /** Ends the call of a slot and sends the same again later, in one write. */
-  async retry(slot: number, failure: CallFailure, notBeforeMs: number): Promise<void> {
+  /**
+   * Ends the call of a slot and sends the same again later, in one write. Who keeps the place at the gate has not begun
+   * in the upstream's eyes: the time for the call starts anew as well.
+   */
+  async retry(
+    slot: number,
+    failure: CallFailure,
+    notBeforeMs: number,
+    gate: 'keeps-place' | 'queues-again',
+  ): Promise<void> {
     const failed = this.callOf(slot);
     const next = this.#newCall(failed.provider, failed.request, slot, {
       attempt: failed.attempt + 1,
       notBeforeMs,
     });
+    if (gate === 'keeps-place') {
+      await this.#replaceFailed(failed, failure, [next], []);
+      const place = this.#slots.get(failed.id);
+      this.#slots.delete(failed.id);
+      if (place !== undefined) this.#slots.set(next.id, place);
+      return;
+    }
     // The time for a call includes its retries.
     const { sentAtMs } = failed;
     await this.#replaceFailed(
@@ -143,6 +164,11 @@ export class TaskRun {
   /** Whether this provider has had a call for the slot. */
   hasTried(slot: number, provider: string): boolean {
     return this.#tried.has(`${slot} ${provider}`);
+  }
+
+  /** How many calls for the slot have failed, but for those that a rate limit turned away. */
+  triesOf(slot: number): number {
+    return this.#tries.get(slot) ?? 0;
   }
 
   /** Ends the task. */
@@ -269,11 +295,16 @@ export class TaskRun {
   ): Promise<void> {
     const ended = { callId: failed.id, step: { state: 'failed', failure } as const };
     this.#must(await this.parts.tasks.retry(this.#claim, ended, { calls, adjustments }));
+    this.#countTry(failed.slot, failure);
     this.#tell(adjustments);
     for (const call of calls) {
       if (call.slot === failed.slot) this.#replace(call);
       else this.calls.push(call);
     }
+  }
+
+  #countTry(slot: number, failure: CallFailure): void {
+    if (troubleOf(failure) !== 'rate') this.#tries.set(slot, this.triesOf(slot) + 1);
   }
 
   /** Nothing is told twice, e.g. the same change of size for each of four pictures. */

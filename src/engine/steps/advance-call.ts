@@ -48,9 +48,13 @@ const giveUp = async (run: TaskRun, slot: number, fault: unknown): Promise<undef
   if (!(fault instanceof LimnerError) || !isTaskErrorCode(fault.code)) throw fault;
   const call = run.callOf(slot);
   await failCall(run, call, {
-    code: fault.code,
-    message: fault.detail,
-    charged: call.step.state === 'planned' ? 'no' : 'unknown',
-    retryable: false,
+    moment: 'planned',
+    trouble: 'ours',
+    failure: {
+      code: fault.code,
+      message: fault.detail,
+      charged: call.step.state === 'planned' ? 'no' : 'unknown',
+      retryable: false,
+    },
   });
 };

@@ -1,15 +1,10 @@
 import type { Call, CallStep } from '../../core/call.ts';
+import type { CallFailure } from '../../core/failure.ts';
 import type { Route } from '../../providers/catalog.ts';
-import { type Progress, ProviderError } from '../../providers/provider.ts';
+import type { Progress } from '../../providers/provider.ts';
 import type { TaskRun } from '../task-run.ts';
 import { failCall } from './fail-call.ts';
-import {
-  askAgainAtMs,
-  callDeadlineMs,
-  contextOf,
-  rethrowUnlessUpstream,
-  storeProduced,
-} from './send-call.ts';
+import { callDeadlineMs, contextOf, doubtful, storeProduced, toFailure } from './send-call.ts';
 
 /** Asks the upstream for a call that it has. @returns when to ask again while it is at work. */
 export const checkCall = async (
@@ -29,31 +24,27 @@ export const checkCall = async (
   try {
     progress = await adapter.check(step.handle, await contextOf(run, call, route));
   } catch (fault) {
-    rethrowUnlessUpstream(run, fault);
-    if (fault instanceof ProviderError && !fault.failure.retryable) {
-      await failCall(run, call, fault.failure);
-      return undefined;
-    }
-    progress = { state: 'running', checkAfterMs: Math.max(0, askAgainAtMs(run, call) - clock.nowMs()) };
+    const failure = doubtful(toFailure(run, fault));
+    const againAtMs = await failCall(run, call, { moment: 'asking', failure });
+    if (againAtMs === undefined) return undefined;
+    progress = { state: 'running', checkAfterMs: againAtMs - clock.nowMs() };
   }
   if (progress.state === 'produced') {
     await storeProduced(run, call, progress);
     return undefined;
   }
-  if (progress.state === 'failed') {
-    await failCall(run, call, progress.failure);
-    return undefined;
-  }
+  if (progress.state === 'failed')
+    return failCall(run, call, { moment: 'accepted', failure: progress.failure });
   if (progress.warning !== undefined)
     logger.warn({ call: call.id, provider: call.provider }, progress.warning);
-  if (clock.nowMs() >= callDeadlineMs(run, call, route)) {
-    await failCall(run, call, {
-      code: 'provider_timeout',
-      message: 'The provider took the call and did not finish it in time.',
-      charged: 'unknown',
-      retryable: false,
-    });
-    return undefined;
-  }
+  if (clock.nowMs() >= callDeadlineMs(run, call, route))
+    return failCall(run, call, { moment: 'accepted', failure: unfinished });
   return clock.nowMs() + Math.max(progress.checkAfterMs, pollIntervalMs);
+};
+
+const unfinished: CallFailure = {
+  code: 'provider_timeout',
+  message: 'The provider took the call and did not finish it in time.',
+  charged: 'unknown',
+  retryable: false,
 };

@@ -13,8 +13,7 @@ import { FetchFailed, FetchRefused } from '../../providers/guarded-fetch.ts';
 import type { EngineParts } from '../engine-parts.ts';
 import type { TaskRun } from '../task-run.ts';
 import { download, restore } from './download.ts';
-import { failCall } from './fail-call.ts';
-import { askAgainAtMs } from './send-call.ts';
+import { askAgainAtMs, failCall } from './fail-call.ts';
 
 /** Largest picture that is taken from an upstream (design §4). */
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
@@ -40,18 +39,19 @@ export const collectOutputs = async (
   const faults = turns.flatMap((turn): unknown[] => (turn.status === 'rejected' ? [turn.reason] : []));
   if (faults.length > 0) run.signal.throwIfAborted();
   const failures = faults.map(failureOf);
-  const againAtMs = askAgainAtMs(run, call);
-  if (failures.some((failure) => failure.retryable) && againAtMs < run.deadlineMs) {
-    run.parts.logger.warn(
-      { call: call.id, provider: call.provider, err: faults[0] },
-      'a paid picture waits to be stored',
-    );
-    return againAtMs;
-  }
-  const [lost] = failures;
-  if (lost !== undefined && collected.length === 0) {
-    await failCall(run, call, { ...lost, retryable: false });
-    return undefined;
+  // One that can be had later is waited for, whatever became of the others.
+  const lost = failures.find((failure) => failure.retryable) ?? failures[0];
+  if (lost !== undefined) {
+    const againAtMs = askAgainAtMs(run, call, { moment: 'produced', failure: lost });
+    if (againAtMs !== undefined) {
+      run.parts.logger.warn(
+        { call: call.id, provider: call.provider, err: faults[0] },
+        'a paid picture waits to be stored',
+      );
+      return againAtMs;
+    }
+    if (collected.length === 0)
+      return failCall(run, call, { moment: 'produced', failure: { ...lost, retryable: false } });
   }
   run.parts.reach('after-put');
   await run.move(

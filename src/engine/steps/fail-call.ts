@@ -1,24 +1,104 @@
 import type { Call } from '../../core/call.ts';
 import type { CallFailure } from '../../core/failure.ts';
 import { planCalls } from '../../core/plan.ts';
-import { judge, mayGoElsewhere } from '../../core/retry-policy.ts';
 import { requestLimits } from '../../core/request.ts';
+import { judge, type Moment, type Trouble, troubleOf, type Verdict } from '../../core/retry-policy.ts';
 import type { Route } from '../../providers/catalog.ts';
 import type { TaskRun } from '../task-run.ts';
 
+/** What came in the way of a call. */
+export interface Mishap {
+  readonly moment: Moment;
+  readonly failure: CallFailure;
+  /** What kind of trouble it is, where the failure's code does not say. */
+  readonly trouble?: Trouble;
+  /** Whether the call was to show that its provider is back. */
+  readonly isProbe?: boolean;
+}
+
 /**
- * Ends a call that failed. Its pictures are asked of the next route, or of the same one later, when nothing was
- * charged, the policy says so and the task has the time.
+ * Does what the policy says of a call that had trouble: it ends, its pictures are asked of the next route, or of the
+ * same one later, or the call itself goes on later. Whatever it is, the task must have the time.
+ *
+ * @returns when the same call goes on, or `undefined` when it has ended.
  */
-export const failCall = async (run: TaskRun, call: Call, failure: CallFailure): Promise<void> => {
-  const { clock, random, logger } = run.parts;
+export const failCall = async (run: TaskRun, call: Call, mishap: Mishap): Promise<number | undefined> => {
+  const { failure } = mishap;
+  const verdict = judgeMishap(run, call, mishap);
+  learn(run, call, mishap, verdict);
+  const nowMs = run.parts.clock.nowMs();
+  const route = verdict.elsewhere && nowMs < run.deadlineMs ? otherRoute(run, call) : undefined;
+  if (route !== undefined) {
+    tell(run, call, failure, route.provider.name);
+    run.releaseSlot(call);
+    await run.moveTo(call.slot, failure, route, planElsewhere(run, call, route));
+    return undefined;
+  }
+  const againAtMs = verdict.then === 'end' ? Infinity : nowMs + verdict.afterMs;
+  const hasTime = againAtMs < run.deadlineMs;
+  if (verdict.then === 'ask' && hasTime) return againAtMs;
+  tell(run, call, failure, hasTime ? call.provider : undefined);
+  // NOTE: who was told to come back later keeps the place at the gate: nobody else would be served in it either.
+  const isWaiting = verdict.then === 'wait' && hasTime;
+  if (!isWaiting) run.releaseSlot(call);
+  if (hasTime) await run.retry(call.slot, failure, againAtMs, isWaiting ? 'keeps-place' : 'queues-again');
+  else await run.move(call.slot, { state: 'failed', failure });
+  return undefined;
+};
+
+/** When the same call goes on after this; `undefined` when it does not, by the policy or for want of time. */
+export const askAgainAtMs = (run: TaskRun, call: Call, mishap: Mishap): number | undefined => {
+  const verdict = judgeMishap(run, call, mishap);
+  if (verdict.then !== 'ask') return undefined;
+  const againAtMs = run.parts.clock.nowMs() + verdict.afterMs;
+  return againAtMs < run.deadlineMs ? againAtMs : undefined;
+};
+
+const judgeMishap = (run: TaskRun, call: Call, { moment, failure, trouble }: Mishap): Verdict =>
+  judge({
+    moment,
+    failure,
+    trouble: trouble ?? troubleOf(failure),
+    tries: run.triesOf(call.slot),
+    attempt: call.attempt,
+    random: run.parts.random(),
+  });
+
+/** A route that works and has had no call for these pictures; `undefined` when there is none. */
+export const betterRoute = (run: TaskRun, call: Call): Route | undefined => {
+  const route = otherRoute(run, call);
+  return route !== undefined && isEligible(run, call, route) ? route : undefined;
+};
+
+/** Plans the pictures of a call that was not sent for another route. */
+export const sendElsewhere = async (run: TaskRun, call: Call, route: Route): Promise<void> => {
+  const failure = { ...passedOver, message: `${passedOver.message} Another one was asked.` };
+  tell(run, call, failure, route.provider.name);
   run.releaseSlot(call);
-  const verdict = judge(failure, call.attempt, random());
-  const retryAtMs = verdict.verdict === 'retry' ? clock.nowMs() + verdict.afterMs : undefined;
-  const elsewhere =
-    mayGoElsewhere(failure) && clock.nowMs() < run.deadlineMs ? otherRoute(run, call) : undefined;
-  const isRetried = retryAtMs !== undefined && retryAtMs < run.deadlineMs;
-  logger.warn(
+  await run.moveTo(call.slot, failure, route, planElsewhere(run, call, route));
+};
+
+const passedOver: CallFailure = {
+  code: 'provider_unavailable',
+  message: 'The provider cannot serve calls for now, and nothing was sent to it.',
+  charged: 'no',
+  retryable: true,
+};
+
+const learn = (run: TaskRun, call: Call, { failure, isProbe = false }: Mishap, verdict: Verdict): void => {
+  const route = run.routeOf(call);
+  if (verdict.provider === undefined || route === undefined) return;
+  const pauseMs = verdict.then === 'wait' ? verdict.afterMs : failure.retryAfterMs;
+  run.parts.health.learn(route.provider, call.request.model, {
+    standing: verdict.provider,
+    reason: failure.code,
+    isProbe,
+    ...(pauseMs !== undefined && { pauseMs }),
+  });
+};
+
+const tell = (run: TaskRun, call: Call, failure: CallFailure, next: string | undefined): void => {
+  run.parts.logger.warn(
     {
       task: call.taskId,
       call: call.id,
@@ -26,22 +106,27 @@ export const failCall = async (run: TaskRun, call: Call, failure: CallFailure): 
       code: failure.code,
       charged: failure.charged,
       upstream: failure.upstream,
-      next: elsewhere?.provider.name ?? (isRetried ? call.provider : undefined),
+      next,
     },
     'call failed',
   );
-  if (elsewhere !== undefined)
-    await run.moveTo(call.slot, failure, elsewhere, planElsewhere(run, call, elsewhere));
-  else if (isRetried) await run.retry(call.slot, failure, retryAtMs);
-  else await run.move(call.slot, { state: 'failed', failure });
 };
 
-/** The best route for these pictures that no call for them has gone to yet. */
+const isEligible = (run: TaskRun, call: Call, route: Route): boolean => {
+  const card = call.request.hasReference ? (route.editCard ?? route.card) : route.card;
+  return run.parts.health.isEligible(route.provider, card.upstreamModel);
+};
+
+/** The best route for these pictures that no call for them has gone to yet; one that works before one that does not. */
 const otherRoute = (run: TaskRun, call: Call): Route | undefined =>
   (run.parts.models.get(run.task.request.model)?.routes ?? [])
     .filter((route) => !run.hasTried(call.slot, route.provider.name))
     .filter((route) => !call.request.hasReference || route.editCard !== undefined)
-    .toSorted((one, other) => one.priority - other.priority)[0];
+    .toSorted(
+      (one, other) =>
+        Number(isEligible(run, call, other)) - Number(isEligible(run, call, one)) ||
+        one.priority - other.priority,
+    )[0];
 
 const planElsewhere = (run: TaskRun, call: Call, route: Route): ReturnType<typeof planCalls> => {
   const { request } = run.task;

@@ -1,7 +1,7 @@
 /** Sends a paid call, and decides about one that was found `sending`. */
 import type { Call, Output } from '../../core/call.ts';
 import type { CallFailure } from '../../core/failure.ts';
-import { backoffMs } from '../../core/retry-policy.ts';
+import type { Moment, Trouble } from '../../core/retry-policy.ts';
 import type { Route } from '../../providers/catalog.ts';
 import {
   type Accepted,
@@ -13,8 +13,9 @@ import {
   ProviderError,
 } from '../../providers/provider.ts';
 import type { JsonValue } from '../../core/json.ts';
+import type { Pass } from '../breaker.ts';
 import { ClaimLost, type TaskRun } from '../task-run.ts';
-import { failCall } from './fail-call.ts';
+import { betterRoute, failCall, sendElsewhere } from './fail-call.ts';
 import { readyReference } from './prepare-reference.ts';
 
 /** When the call must have been answered. */
@@ -53,19 +54,22 @@ export const sendCall = async (
   route: Route,
   notBeforeMs: number | undefined,
 ): Promise<number | undefined> => {
-  const { clock, draining, reach } = run.parts;
+  const { clock, draining, health } = run.parts;
+  const { provider } = route;
   const nowMs = clock.nowMs();
   if (draining.aborted) return nowMs;
   if (nowMs >= callDeadlineMs(run, call, route)) {
-    await failCall(run, call, {
-      code: 'deadline_exceeded',
-      message: 'The time was over before this call could be sent.',
-      charged: 'no',
-      retryable: false,
-    });
-    return undefined;
+    return failCall(run, call, { moment: 'planned', failure: tooLate });
   }
   if (notBeforeMs !== undefined && notBeforeMs > nowMs) return notBeforeMs;
+  if (!health.isEligible(provider, call.request.model)) {
+    const better = betterRoute(run, call);
+    if (better !== undefined) {
+      await sendElsewhere(run, call, better);
+      return undefined;
+    }
+  }
+  if (!health.mayTry(provider, call.request.model)) return nextTryMs(run, call, route);
   const turnMs = run.routing.turnMs(route, call.id);
   if (turnMs > nowMs) return turnMs;
   if (!(await run.takeSlot(call, route))) return clock.nowMs();
@@ -75,10 +79,30 @@ export const sendCall = async (
     run.releaseSlot(call);
     return nowMs;
   }
-  await run.move(call.slot, { state: 'sending' }, { sentAtMs: clock.nowMs() });
-  reach('after-sending');
-  return transmit(run, run.callOf(call.slot), route, context);
+  const pass = health.enter(provider, call.request.model);
+  if (pass === undefined) return nextTryMs(run, call, route);
+  try {
+    await run.move(call.slot, { state: 'sending' }, { sentAtMs: clock.nowMs() });
+    run.parts.reach('after-sending');
+    return await transmit(run, run.callOf(call.slot), route, { context, pass });
+  } finally {
+    pass.close();
+  }
 };
+
+const tooLate: CallFailure = {
+  code: 'deadline_exceeded',
+  message: 'The time was over before this call could be sent.',
+  charged: 'no',
+  retryable: true,
+};
+
+/** When a call asks again that its provider cannot take now; it ends with its time all the same. */
+const nextTryMs = (run: TaskRun, call: Call, route: Route): number =>
+  Math.min(
+    run.parts.health.nextTryMs(route.provider, call.request.model),
+    callDeadlineMs(run, call, route),
+  );
 
 /** Decides about a call that a crash or a lost answer left in `sending` (design §2). */
 export const resumeSending = async (run: TaskRun, call: Call, route: Route): Promise<number | undefined> => {
@@ -86,23 +110,23 @@ export const resumeSending = async (run: TaskRun, call: Call, route: Route): Pro
   run.holdSlot(call, route);
   if (adapter.resend === 'ambiguous') {
     const outputs = await arrivedOutputs(run, call);
-    if (outputs === undefined) return loseAnswer(run, call, route, 'final');
+    if (outputs === undefined) return loseAnswer(run, call, route, 'unconfirmed');
     await storeProduced(run, call, { state: 'produced', outputs });
     return undefined;
   }
   if (run.parts.clock.nowMs() >= callDeadlineMs(run, call, route))
-    return loseAnswer(run, call, route, 'final');
+    return loseAnswer(run, call, route, 'unconfirmed');
   const context = await contextOf(run, call, route);
-  if (adapter.resend === 'deduplicated') return transmit(run, call, route, context);
-  if (adapter.find === undefined) return loseAnswer(run, call, route, 'final');
+  if (adapter.resend === 'deduplicated') return transmit(run, call, route, { context });
+  if (adapter.find === undefined) return loseAnswer(run, call, route, 'unconfirmed');
+  let found: Accepted<JsonValue> | 'absent';
   try {
-    const found = await adapter.find(context);
-    if (found === 'absent') return await transmit(run, call, route, context);
-    return await accept(run, call, found);
+    found = await adapter.find(context);
   } catch (fault) {
-    rethrowUnlessUpstream(run, fault);
-    return askAgainAtMs(run, call);
+    const failure = doubtful(toFailure(run, fault));
+    return failCall(run, call, { moment: 'found-sending', failure });
   }
+  return found === 'absent' ? transmit(run, call, route, { context }) : accept(run, call, found);
 };
 
 /**
@@ -118,27 +142,38 @@ const arrivedOutputs = async (
   return arrived.includes(true) ? names.map((name) => ({ at: 'spool', name })) : undefined;
 };
 
+/** What a paid request is sent with; without a pass it is one that has been sent before. */
+interface Sending {
+  readonly context: AdapterContext<never>;
+  readonly pass?: Pass;
+}
+
 const transmit = async (
   run: TaskRun,
   call: Call,
   route: Route,
-  context: AdapterContext<never>,
+  { context, pass }: Sending,
 ): Promise<number | undefined> => {
+  const { provider } = route;
+  const isProbe = pass?.isProbe ?? false;
   let answer: Accepted<JsonValue> | Produced;
   try {
-    answer = await route.provider.adapter.send(call.request, context);
+    answer = await provider.adapter.send(call.request, context);
   } catch (fault) {
-    rethrowUnlessUpstream(run, fault);
-    if (fault instanceof AnswerLost) {
+    const failure = toFailure(run, fault);
+    const isFirst = pass !== undefined || provider.adapter.resend === 'lookup';
+    // NOTE: that a repetition did not leave tells nothing of what it repeats.
+    if (fault instanceof AnswerLost || (fault instanceof NotSent && !isFirst)) {
       run.parts.logger.warn(
         { call: call.id, provider: call.provider, err: fault },
         'the answer to a call was lost',
       );
-      return loseAnswer(run, call, route, 'may-ask-again');
+      const trouble = provider.adapter.resend === 'ambiguous' ? 'unconfirmed' : 'lost';
+      return loseAnswer(run, call, route, trouble, isProbe);
     }
-    await failCall(run, call, fault instanceof ProviderError ? fault.failure : unreachable);
-    return undefined;
+    return failCall(run, call, { moment: 'sending', failure, isProbe });
   }
+  run.parts.health.learn(provider, call.request.model, { standing: 'works', isProbe });
   run.parts.reach('after-answer');
   return accept(run, call, answer);
 };
@@ -149,6 +184,18 @@ const unreachable: CallFailure = {
   charged: 'no',
   retryable: true,
 };
+
+/** The failure that an exchange ended with. Rethrows what is no word about the upstream: a lost claim, a fault of our own. */
+export const toFailure = (run: TaskRun, fault: unknown): CallFailure => {
+  if (run.signal.aborted) throw run.signal.reason;
+  if (fault instanceof ClaimLost) throw fault;
+  if (fault instanceof ProviderError) return fault.failure;
+  if (fault instanceof AnswerLost || fault instanceof NotSent) return unreachable;
+  throw fault;
+};
+
+/** The same, of an exchange that only asked: what became of the call is as unknown as before. */
+export const doubtful = (failure: CallFailure): CallFailure => ({ ...failure, charged: 'unknown' });
 
 const accept = async (
   run: TaskRun,
@@ -181,31 +228,23 @@ const loseAnswer = async (
   run: TaskRun,
   call: Call,
   route: Route,
-  chance: 'may-ask-again' | 'final',
+  trouble: Trouble & ('lost' | 'unconfirmed'),
+  isProbe?: boolean,
 ): Promise<number | undefined> => {
   const isAmbiguous = route.provider.adapter.resend === 'ambiguous';
-  if (!isAmbiguous && chance === 'may-ask-again') return askAgainAtMs(run, call);
+  // By order of the operator it counts as not charged.
   const mayResend = isAmbiguous && run.parts.onUnconfirmed === 'resend';
-  await failCall(run, call, {
-    code: 'submission_unconfirmed',
-    message:
-      'The provider was sent this call and its answer was lost: it may have been charged, so it is not sent again.',
-    charged: mayResend ? 'no' : 'unknown',
-    retryable: mayResend,
+  const moment: Moment = isProbe === undefined ? 'found-sending' : 'sending';
+  return failCall(run, call, {
+    moment,
+    trouble,
+    isProbe: isProbe ?? false,
+    failure: {
+      code: 'submission_unconfirmed',
+      message:
+        'The provider was sent this call and its answer was lost: it may have been charged, so it is not sent again.',
+      charged: mayResend ? 'no' : 'unknown',
+      retryable: mayResend,
+    },
   });
-  return undefined;
-};
-
-/** When to ask the upstream again about a call in doubt. */
-export const askAgainAtMs = (run: TaskRun, call: Call): number => {
-  const { clock, random } = run.parts;
-  return clock.nowMs() + 1_000 + backoffMs(Math.min(call.attempt + 1, 3), random());
-};
-
-/** Lets through what is no word about the upstream: a lost claim, a shutdown, a fault of our own. */
-export const rethrowUnlessUpstream = (run: TaskRun, fault: unknown): void => {
-  if (run.signal.aborted) throw run.signal.reason;
-  if (fault instanceof ClaimLost) throw fault;
-  if (!(fault instanceof ProviderError || fault instanceof AnswerLost || fault instanceof NotSent))
-    throw fault;
 };
