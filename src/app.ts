@@ -14,10 +14,12 @@ import { openSqliteDatabase } from './database/sqlite/sqlite-database.ts';
 import type { EngineParts } from './engine/engine-parts.ts';
 import type { ReachFaultPoint } from './engine/fault-points.ts';
 import { startMaintenance } from './engine/maintenance.ts';
-import { createProviderHealth } from './engine/provider-health.ts';
 import { createRunner } from './engine/runner.ts';
 import { referenceKey } from './engine/steps/prepare-reference.ts';
+import { createWebhookSender } from './engine/webhooks/webhook-sender.ts';
+import { createLinks } from './http/links.ts';
 import { publicUrlOf } from './http/public-url.ts';
+import { createPresenter } from './http/routes/generations/present.ts';
 import { createServer, type Server } from './http/server.ts';
 import type { ServerParts } from './http/server-parts.ts';
 import { createFsImageStore } from './images/fs/fs-image-store.ts';
@@ -38,6 +40,8 @@ import type { UpstreamConnection } from './providers/upstream-client.ts';
 import { moduleBeside } from './threads/start-thread.ts';
 import { createTaskStore } from './tasks/sql-task-store.ts';
 import type { TaskStore } from './tasks/task-store.ts';
+import { createWebhookStore } from './webhooks/sql-webhook-store.ts';
+import type { WebhookStore } from './webhooks/webhook-store.ts';
 
 /** How long calls without a handle get to finish when the process is told to stop (design §3). */
 const DRAIN_MS = 10_000;
@@ -56,6 +60,7 @@ export interface Stores {
   readonly database: Database;
   readonly tasks: TaskStore;
   readonly keys: KeyStore;
+  readonly webhooks: WebhookStore;
   close(): Promise<void>;
 }
 
@@ -68,12 +73,14 @@ export const openStores = async (config: Config): Promise<Stores> => {
       './tasks/task-operations',
       './jobs/sqlite/sqlite-job-queue',
       './access/sql-key-store',
+      './webhooks/webhook-operations',
     ].map((module) => moduleBeside(import.meta.url, module).href),
   });
   return {
     database,
     tasks: createTaskStore(database),
     keys: createKeyStore(database, systemClock, randomBytes),
+    webhooks: createWebhookStore(database, systemClock, randomBytes),
     close: () => database.close(),
   };
 };
@@ -152,6 +159,12 @@ const wireModels = async (
   return createModelCatalog(config.models.map((model) => publicModel(model, byName)));
 };
 
+/** The providers that have an upstream, each once. */
+const providersOf = (models: ModelCatalog): readonly Provider[] => {
+  const providers = models.list().flatMap(({ routes }) => routes.map(({ provider }) => provider));
+  return [...new Set(providers)].filter(({ trustedHost }) => trustedHost !== undefined);
+};
+
 /** A running Limner. */
 export interface App {
   /** Everything that the actions work with, for callers in this process. */
@@ -187,7 +200,7 @@ export const createApp = async ({
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const lock = lockFolder(config.dataDir, clock.nowMs());
   const stores = await openStores(config);
-  const { database, tasks, keys } = stores;
+  const { database, tasks, keys, webhooks } = stores;
   const spool = await createSpool({ folder: join(config.dataDir, 'spool') });
   await spool.sweep();
   const images = createFsImageStore({ folder: join(config.dataDir, 'images') });
@@ -204,13 +217,11 @@ export const createApp = async ({
       logger.error({ task: job.taskId, err: fault }, 'a task stumbled and is tried again'),
   });
   const draining = new AbortController();
-  const health = createProviderHealth({ clock, logger }, () => queue.advance());
   const engine: EngineParts = {
     tasks,
     images,
     spool,
     models,
-    health,
     fetcher: outside.fetcher,
     events,
     clock,
@@ -224,14 +235,16 @@ export const createApp = async ({
   };
   const runner = createRunner(engine, queue);
   await queue.start(runner);
-  const maintenance = startMaintenance({ tasks, images, spool, clock, logger, taskTtlMs });
+  const maintenance = startMaintenance({ tasks, webhooks, images, spool, clock, logger, taskTtlMs });
 
   let isReady = true;
+  const upstreams = providersOf(models);
   const linkSecret = await installationSecret(database, 'links', randomBytes(32).toString('base64url'));
   const parts: ServerParts = {
     tasks,
     images,
     keys,
+    webhooks,
     models,
     events,
     queue,
@@ -242,6 +255,7 @@ export const createApp = async ({
     publicUrl: config.server.publicUrl,
     urlTtlMs,
     taskTtlMs,
+    providers: () => upstreams.map((provider) => health.stateOf(provider)),
     isReady: () => isReady,
     draining: draining.signal,
     storeReference: async (taskId, bytes) => {
@@ -260,6 +274,18 @@ export const createApp = async ({
     },
   };
   const server = await createServer(parts);
+  const origin = publicUrlOf(server.server, config.server.publicUrl);
+  const sender = createWebhookSender({
+    tasks,
+    webhooks,
+    fetcher: outside.fetcher,
+    present: createPresenter(parts, createLinks({ secret: parts.linkSecret, origin })),
+    clock,
+    random: Math.random,
+    logger,
+    reach,
+  });
+  events.subscribeAll(() => sender.wake());
 
   return {
     parts,
@@ -267,13 +293,18 @@ export const createApp = async ({
     server,
     listen: async () => {
       await server.listen({ host: config.server.host, port: config.server.port });
-      return publicUrlOf(server.server, config.server.publicUrl)();
+      // The links in what is sent begin with the address that has just been taken.
+      sender.start();
+      return origin();
     },
     close: async () => {
       isReady = false;
       draining.abort();
-      const cancelTimer = clock.after(DRAIN_MS, () => runner.abandon());
-      await Promise.all([queue.stop(), server.close(), maintenance.stop()]);
+      const cancelTimer = clock.after(DRAIN_MS, () => {
+        runner.abandon();
+        sender.abandon();
+      });
+      await Promise.all([queue.stop(), server.close(), maintenance.stop(), sender.stop()]);
       cancelTimer();
       await outside.close();
       await stores.close();

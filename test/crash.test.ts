@@ -13,6 +13,7 @@ import { createDataFolder } from './support/data-folder.ts';
 import { eventually } from './support/eventually.ts';
 import { type LimnerProcess, startLimner } from './support/limner-process.ts';
 import { bytesOfImages, drawReference, measure } from './support/pictures.ts';
+import { startWebhookReceiver } from './support/webhook-receiver.ts';
 
 const path = '/v1/images/generations';
 
@@ -139,10 +140,22 @@ const rows = makers.flatMap((maker) =>
 );
 
 /** Two pictures as the upstream makes them, and two that are made from a reference and redrawn on the way. */
-const bodies = ({ model, directive = '', size }: Maker): readonly Record<string, unknown>[] => [
-  { model, prompt: `A red fox${directive}`, n: 2, size },
-  { model, prompt: `Make it blue${directive}`, n: 2, url: reference, size: '640x400', output_format: 'webp' },
-];
+const bodies = (
+  { model, directive = '', size }: Maker,
+  webhookUrl: string,
+): readonly Record<string, unknown>[] => {
+  const common = { model, n: 2, webhook_url: webhookUrl };
+  return [
+    { ...common, prompt: `A red fox${directive}`, size },
+    {
+      ...common,
+      prompt: `Make it blue${directive}`,
+      url: reference,
+      size: '640x400',
+      output_format: 'webp',
+    },
+  ];
+};
 
 /** Sends a request until somebody answers; what was accepted and not answered is told from new by its key. */
 const submit = async (limner: LimnerProcess, body: object, key: string): Promise<TaskView | undefined> => {
@@ -162,8 +175,10 @@ describe.concurrent('a process that dies', () => {
       const upstream = await maker.start?.();
       await using _emulator = upstream?.emulator;
       await using folder = await createDataFolder();
-      const settings = { dataDir: folder.path, env: upstream?.env ?? {} };
-      const asked = bodies(maker);
+      await using receiver = await startWebhookReceiver();
+      const env = { ...upstream?.env, LIMNER_FETCH_ALLOW: receiver.host };
+      const settings = { dataDir: folder.path, env };
+      const asked = bodies(maker, receiver.url);
 
       const dying = await startLimner({ ...settings, command: ['test/support/dying-limner.ts', point, '1'] });
       const answered = await Promise.all(asked.map((body, index) => submit(dying, body, `task ${index}`)));
@@ -242,6 +257,23 @@ describe.concurrent('a process that dies', () => {
         'nothing but the pictures is kept',
         5_000,
       ).catch(async () => expect(await leftBehind()).toEqual({ spooled: [], pictures: images }));
+
+      const { body: signing } = await limner.api<{ secret: string }>('GET', '/v1/webhooks/signing-secret');
+      await eventually(async () => {
+        const { body } = await limner.api<{ data: unknown[] }>(
+          'GET',
+          '/v1/webhooks/deliveries?state=pending',
+        );
+        return body.data.length === 0 || undefined;
+      }, 'the end of every task is told');
+      for (const task of tasks) {
+        const told = receiver.received.filter(({ event }) => event.data.task_id === task.task_id);
+        expect(new Set(told.map((webhook) => webhook.id)).size).toBe(1);
+        for (const webhook of told) {
+          expect(receiver.verify(webhook, signing.secret).type).toBe(`task.${task.status}`);
+        }
+      }
+      if (point === 'after-webhook') expect(receiver.received.length).toBeGreaterThan(tasks.length);
 
       for (const task of tasks) {
         expect((await limner.api('DELETE', `${path}/${task.task_id}`)).status).toBe(204);

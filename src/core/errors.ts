@@ -49,9 +49,12 @@ const requestErrors = {
   task_not_found: entry(404, 'not_found_error', 'There is no such task'),
   key_not_found: entry(404, 'not_found_error', 'There is no such key'),
   image_not_found: entry(404, 'not_found_error', 'There is no such image'),
+  webhook_endpoint_not_found: entry(404, 'not_found_error', 'There is no such webhook endpoint'),
+  delivery_not_found: entry(404, 'not_found_error', 'There is no such delivery'),
   route_not_found: entry(404, 'not_found_error', 'There is nothing at this address'),
   method_not_allowed: entry(405, 'invalid_request_error', 'This address does not take this method'),
   task_already_ended: entry(409, 'invalid_request_error', 'The task has already ended'),
+  webhook_endpoint_disabled: entry(409, 'invalid_request_error', 'The webhook endpoint is disabled'),
   idempotency_in_progress: entry(
     409,
     'invalid_request_error',

@@ -85,6 +85,50 @@ export interface InstallationSecretRow {
   readonly value: string;
 }
 
+/** An address that hears of every task of a key. */
+export interface WebhookEndpointRow {
+  readonly id: string;
+  readonly key_id: string;
+  readonly url: string;
+  readonly secret: string;
+  readonly secret_previous: string | null;
+  /** Until when the previous secret signs too. */
+  readonly secret_previous_until: number | null;
+  readonly disabled_at: number | null;
+  readonly disabled_reason: string | null;
+  readonly created_at: number;
+}
+
+/** What signs the events of tasks with a `webhook_url`, one row per key that has used one. */
+export interface WebhookSecretRow {
+  readonly key_id: string;
+  readonly secret: string;
+  readonly secret_previous: string | null;
+  readonly secret_previous_until: number | null;
+  readonly created_at: number;
+}
+
+/** One row per ending of a task and address that is told of it. */
+export interface WebhookDeliveryRow {
+  readonly id: string;
+  readonly key_id: string;
+  readonly task_id: string;
+  readonly endpoint_id: string | null;
+  readonly url: string;
+  /** Host and port of `url`: addresses of one host share its places. */
+  readonly host: string;
+  readonly type: string;
+  readonly state: string;
+  readonly attempts: number;
+  /** Set while it is pending, and then only. */
+  readonly next_attempt_at: number | null;
+  readonly last_attempt_at: number | null;
+  readonly last_status: number | null;
+  readonly last_error: string | null;
+  readonly created_at: number;
+  readonly delivered_at: number | null;
+}
+
 export interface Tables {
   readonly tasks: TaskRow;
   readonly calls: CallRow;
@@ -93,4 +137,7 @@ export interface Tables {
   readonly idempotency: IdempotencyRow;
   readonly api_keys: ApiKeyRow;
   readonly installation_secrets: InstallationSecretRow;
+  readonly webhook_endpoints: WebhookEndpointRow;
+  readonly webhook_secrets: WebhookSecretRow;
+  readonly webhook_deliveries: WebhookDeliveryRow;
 }

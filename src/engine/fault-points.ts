@@ -14,6 +14,7 @@ export const faultPoints = [
   'after-stored',
   'before-finish',
   'after-finish',
+  'after-webhook',
 ] as const;
 
 export type FaultPoint = (typeof faultPoints)[number];

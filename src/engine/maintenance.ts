@@ -2,14 +2,17 @@
 import type { Clock } from '../core/clock.ts';
 import { requestLimits } from '../core/request.ts';
 import { isId } from '../core/ids.ts';
+import { webhookLimits } from '../core/webhook.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { Spool } from '../images/spool.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
+import type { WebhookStore } from '../webhooks/webhook-store.ts';
 
 /** What clean-up works with. */
 export interface MaintenanceParts {
   readonly tasks: TaskStore;
+  readonly webhooks: Pick<WebhookStore, 'deleteDeliveriesBefore'>;
   readonly images: ImageStore;
   readonly spool: Spool;
   readonly clock: Clock;
@@ -18,7 +21,7 @@ export interface MaintenanceParts {
   readonly taskTtlMs: number;
 }
 
-/** Tasks removed in one transaction: few enough for a commit of a few milliseconds. */
+/** Tasks or deliveries removed in one transaction: few enough for a commit of a few milliseconds. */
 const BATCH = 50;
 
 const EVERY_MS = 60_000;
@@ -37,6 +40,16 @@ const removeExpired = async (parts: MaintenanceParts): Promise<number> => {
     removed += tasks;
   }
   await parts.tasks.forgetIdempotencyBefore(nowMs - requestLimits.idempotencyMs);
+  return removed;
+};
+
+/** Removes deliveries that ended and are past their time. @returns how many. */
+const removeOldDeliveries = async ({ webhooks, clock }: MaintenanceParts): Promise<number> => {
+  let removed = 0;
+  for (let batch = BATCH; batch === BATCH;) {
+    batch = await webhooks.deleteDeliveriesBefore(clock.nowMs() - webhookLimits.keptMs, BATCH);
+    removed += batch;
+  }
   return removed;
 };
 
@@ -61,10 +74,7 @@ const removeStrays = async ({ tasks, spool }: MaintenanceParts, beforeMs: number
  * Removes stored files, written before the given time, that a crash left without a row: pictures, and references of
  * tasks that ended or never were. It walks all files, so it is for a start. @returns how many.
  */
-const removeOrphans = async (
-  { tasks, images }: MaintenanceParts,
-  beforeMs: number,
-): Promise<number> => {
+const removeOrphans = async ({ tasks, images }: MaintenanceParts, beforeMs: number): Promise<number> => {
   let removed = 0;
   for await (const file of images.list()) {
     if (file.modifiedAtMs > beforeMs) continue;
@@ -90,6 +100,8 @@ export const startMaintenance = (parts: MaintenanceParts): { stop(): Promise<voi
   const round = async (): Promise<void> => {
     const tasks = await removeExpired(parts);
     if (tasks > 0) parts.logger.info({ tasks }, 'removed tasks past their time');
+    const deliveries = await removeOldDeliveries(parts);
+    if (deliveries > 0) parts.logger.info({ deliveries }, 'removed deliveries past their time');
     await removeStrays(parts, parts.clock.nowMs() - UNKNOWN_AFTER_MS);
   };
   const attempt = (work: () => Promise<unknown>): Promise<unknown> =>

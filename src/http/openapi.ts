@@ -27,6 +27,10 @@ export const buildOpenApi = async (version: string): Promise<Node> => {
       tags: [
         { name: 'Images', description: 'Tasks and the pictures that they make.' },
         { name: 'Models', description: 'What can be asked for.' },
+        {
+          name: 'Webhooks',
+          description: 'Being told when a task has ended. How to verify: `docs/webhooks.md`.',
+        },
         { name: 'Administration', description: 'For keys with the role `admin`.' },
         { name: 'Operation', description: 'For whoever runs the server.' },
       ],

@@ -4,11 +4,13 @@ import type { CreateTaskParts } from '../actions/create-task.ts';
 import type { DeleteTaskParts } from '../actions/delete-task.ts';
 import type { WaitTaskParts } from '../actions/wait-task.ts';
 import type { Clock } from '../core/clock.ts';
+import type { ProviderState } from '../engine/provider-health.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { TaskEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
+import type { WebhookStore } from '../webhooks/webhook-store.ts';
 
 /** Everything the HTTP interface works with. */
 export interface ServerParts extends CreateTaskParts, WaitTaskParts, CancelTaskParts, DeleteTaskParts {
@@ -17,6 +19,20 @@ export interface ServerParts extends CreateTaskParts, WaitTaskParts, CancelTaskP
   readonly events: TaskEvents;
   readonly queue: Pick<JobQueue, 'announce' | 'wake'>;
   readonly keys: Pick<KeyStore, 'authenticate' | 'create' | 'list' | 'revoke'>;
+  readonly webhooks: Pick<
+    WebhookStore,
+    | 'createEndpoint'
+    | 'endpoint'
+    | 'endpoints'
+    | 'deleteEndpoint'
+    | 'rotateSecret'
+    | 'enableEndpoint'
+    | 'signingSecret'
+    | 'rotateSigningSecret'
+    | 'deliveries'
+    | 'delivery'
+    | 'redeliver'
+  >;
   readonly clock: Clock;
   readonly logger: Logger;
   /** 32 random bytes that sign the links to stored images; the same in every process of an installation. */
@@ -27,6 +43,8 @@ export interface ServerParts extends CreateTaskParts, WaitTaskParts, CancelTaskP
   readonly urlTtlMs: number;
   /** How long an ended task is kept; a link never outlives its task. */
   readonly taskTtlMs: number;
+  /** What is thought of each configured provider with an upstream. */
+  readonly providers: () => readonly ProviderState[];
   /** Whether start-up is complete; while draining `draining` says no. */
   readonly isReady: () => boolean;
   /** Aborts when the process is about to stop: held answers and event streams end at once. */

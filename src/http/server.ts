@@ -20,6 +20,7 @@ import { registerFileRoutes } from './routes/files/route.ts';
 import { registerGenerationRoutes } from './routes/generations/route.ts';
 import { registerHealthRoutes } from './routes/health/route.ts';
 import { registerModelRoutes } from './routes/models/route.ts';
+import { registerWebhookRoutes } from './routes/webhooks/route.ts';
 import type { ServerParts } from './server-parts.ts';
 import { compileValidator } from './validation.ts';
 
@@ -108,6 +109,7 @@ export const registerRoutes = (app: Server, parts: ServerParts): void => {
     scope.addHook('onRequest', requireKey(parts.keys));
     registerGenerationRoutes(scope, parts, links);
     registerModelRoutes(scope, parts);
+    registerWebhookRoutes(scope, parts);
     done();
   });
   app.register((scope: Server, _options, done) => {

@@ -6,6 +6,7 @@ import type { TaskError } from '../core/task.ts';
 import { type Connection, firstRow, operation } from '../database/database.ts';
 import { prepare } from '../database/prepared.ts';
 import type { CallRow, IdempotencyRow, ImageRow, JobRow, TaskRow } from '../database/schema.ts';
+import { recordEnding } from '../webhooks/record-ending.ts';
 import { fromCall, fromImage } from './rows.ts';
 import type { Claim, Ending, InsertOutcome, NewTask, Written } from './task-store.ts';
 
@@ -328,6 +329,7 @@ export const finishTask = operation(
     });
     if (ended === 0) return 'lost';
     await connection.run(deleteJob, { task_id: claim.taskId });
+    await recordEnding(connection, { taskId: claim.taskId, type: `task.${ending.status}`, atMs });
     return 'written';
   },
 );
@@ -375,6 +377,7 @@ export const cancelTask = operation(
     });
     if (cancelled > 0) {
       await connection.run(deleteJob, { task_id: cancel.taskId });
+      await recordEnding(connection, { taskId: cancel.taskId, type: 'task.failed', atMs: cancel.atMs });
       return 'cancelled';
     }
     return (await firstRow(connection, taskOfKey, task)) === undefined ? 'absent' : 'ended';

@@ -13,6 +13,7 @@ import type { ModelCard } from '../../src/core/model-card.ts';
 import type { TaskError } from '../../src/core/task.ts';
 import { moduleBeside } from '../../src/threads/start-thread.ts';
 import { openSqliteDatabase } from '../../src/database/sqlite/sqlite-database.ts';
+import type { ProviderState } from '../../src/engine/provider-health.ts';
 import { createServer } from '../../src/http/server.ts';
 import type { ServerParts } from '../../src/http/server-parts.ts';
 import { createFsImageStore } from '../../src/images/fs/fs-image-store.ts';
@@ -22,6 +23,7 @@ import { createLogger, type Logger } from '../../src/observe/logger.ts';
 import { createModelCatalog, type Provider } from '../../src/providers/catalog.ts';
 import { createTaskStore } from '../../src/tasks/sql-task-store.ts';
 import type { Claim } from '../../src/tasks/task-store.ts';
+import { createWebhookStore } from '../../src/webhooks/sql-webhook-store.ts';
 
 /** 2026-01-01T00:00:00Z. */
 export const START_MS = 1_767_225_600_000;
@@ -79,20 +81,27 @@ export const startTestServer = async (
 ) => {
   const folder = await mkdtemp(join(tmpdir(), 'limner-http-'));
   const clock = createStillClock();
-  const modules = ['tasks/task-operations', 'jobs/sqlite/sqlite-job-queue', 'access/sql-key-store'];
+  const modules = [
+    'tasks/task-operations',
+    'jobs/sqlite/sqlite-job-queue',
+    'access/sql-key-store',
+    'webhooks/webhook-operations',
+  ];
   const database = await openSqliteDatabase({
     file: join(folder, 'limner.db'),
     operationModules: modules.map((module) => moduleBeside(import.meta.url, `../../src/${module}`).href),
   });
   const tasks = createTaskStore(database);
   const keys = createKeyStore(database, clock, randomBytes);
+  const webhooks = createWebhookStore(database, clock, randomBytes);
   const images = createFsImageStore({ folder: join(folder, 'images') });
   const events = createTaskEvents();
   const logger = settings.logger ?? createLogger({ level: 'silent' });
   const queue = createSqliteJobQueue({ database, clock, onFault: (_job, fault) => logger.error(fault) });
   const draining = new AbortController();
   let isReady = true;
-  const routes = [{ provider: {} as Provider, card, editCard: card, weight: 1, priority: 0 }];
+  let providerStates: readonly ProviderState[] = [];
+  const routes = [{ provider: { name: 'hand' } as Provider, card, editCard: card, weight: 1, priority: 0 }];
 
   const putFile = async (key: string, bytes: Uint8Array): Promise<void> => {
     const path = join(folder, newId('claim', clock.nowMs(), randomBytes));
@@ -104,6 +113,7 @@ export const startTestServer = async (
   const parts: ServerParts = {
     tasks,
     keys,
+    webhooks,
     images,
     events,
     queue,
@@ -118,6 +128,7 @@ export const startTestServer = async (
     publicUrl: 'publicUrl' in settings ? settings.publicUrl : 'https://pictures.example',
     urlTtlMs: 60 * 60 * 1000,
     taskTtlMs: 24 * 60 * 60 * 1000,
+    providers: () => providerStates,
     isReady: () => isReady,
     draining: draining.signal,
     storeReference: async (taskId, bytes) => {
@@ -240,6 +251,7 @@ export const startTestServer = async (
     complete,
     fail,
     setReady: (ready: boolean) => void (isReady = ready),
+    setProviders: (states: readonly ProviderState[]) => void (providerStates = states),
     /** How many tasks and files there are. */
     stored: async () => ({
       tasks: (await tasks.list({ keyId: userKey.id, limit: 100 })).tasks.length,

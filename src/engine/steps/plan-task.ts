@@ -34,10 +34,6 @@ export const planTask = async (run: TaskRun, reserved: Route | undefined): Promi
   }
   const planned = planCalls({ request, card, hasReference: request.reference !== undefined });
   const adjustments = [...planned.adjustments];
-  if (request.webhookUrl !== undefined) {
-    const reason = 'Webhooks are not delivered by this version; wait for the task or follow its events.';
-    adjustments.push({ parameter: 'webhook_url', asked: request.webhookUrl, reason });
-  }
   if (request.reference !== undefined && card.reference !== undefined) {
     const adjustment = await prepareReference(parts, task, card.reference, run.signal);
     if (adjustment !== undefined) adjustments.push(adjustment);
