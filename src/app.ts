@@ -14,6 +14,7 @@ import { openSqliteDatabase } from './database/sqlite/sqlite-database.ts';
 import type { EngineParts } from './engine/engine-parts.ts';
 import type { ReachFaultPoint } from './engine/fault-points.ts';
 import { startMaintenance } from './engine/maintenance.ts';
+import { createProviderHealth } from './engine/provider-health.ts';
 import { createRunner } from './engine/runner.ts';
 import { referenceKey } from './engine/steps/prepare-reference.ts';
 import { createWebhookSender } from './engine/webhooks/webhook-sender.ts';
@@ -217,11 +218,13 @@ export const createApp = async ({
       logger.error({ task: job.taskId, err: fault }, 'a task stumbled and is tried again'),
   });
   const draining = new AbortController();
+  const health = createProviderHealth({ clock, logger }, () => queue.advance());
   const engine: EngineParts = {
     tasks,
     images,
     spool,
     models,
+    health,
     fetcher: outside.fetcher,
     events,
     clock,
