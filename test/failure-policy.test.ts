@@ -5,14 +5,19 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type App, createApp } from '../src/app.ts';
 import { loadConfig } from '../src/config/load-config.ts';
 import { createLogger } from '../src/observe/logger.ts';
+import type { Clock } from '../src/core/clock.ts';
 import { adapters } from '../src/providers/registry.ts';
 import { type ArkEmulator, startArkEmulator } from '../upstreams/ark/index.ts';
+import { startJimengEmulator } from '../upstreams/jimeng/index.ts';
 import { startOpenAiEmulator } from '../upstreams/openai/index.ts';
+import { eventually } from './support/eventually.ts';
+import { createHurriedClock } from './support/hurried-clock.ts';
 
 const key = 'policy-key';
 
 /** The parts of a task that these tests look at. */
 interface TaskView {
+  readonly task_id: string;
   readonly status: string;
   readonly images?: readonly unknown[];
   readonly error?: { readonly code: string };
@@ -32,7 +37,7 @@ describe('when a call fails', () => {
   };
 
   /** The program with this `limner.yaml`, in this process. */
-  const start = async (yaml: string): Promise<App> => {
+  const start = async (yaml: string, clock?: Clock): Promise<App> => {
     const dataDir = await mkdtemp(join(tmpdir(), 'limner-policy-'));
     const config = loadConfig({
       env: { LIMNER_DATA_DIR: dataDir, LIMNER_CONFIG: '/limner.yaml', LIMNER_PORT: '0' },
@@ -40,7 +45,11 @@ describe('when a call fails', () => {
       adapters,
       readFile: () => yaml,
     });
-    const app = await createApp({ config, logger: createLogger({ level: 'silent' }) });
+    const app = await createApp({
+      config,
+      logger: createLogger({ level: 'silent' }),
+      ...(clock !== undefined && { clock }),
+    });
     await app.keys.ensureBootstrap(key);
     closing.push(async () => {
       await app.close();
@@ -50,14 +59,17 @@ describe('when a call fails', () => {
   };
 
   const generate = async (app: App, body: object): Promise<TaskView> => {
-    const answer = await app.server.inject({
-      method: 'POST',
-      url: '/v1/images/generations',
-      headers: { authorization: `Bearer ${key}`, prefer: 'wait=15' },
-      payload: { model: 'seedream-3.0', prompt: 'a lighthouse', ...body },
-    });
+    const headers = { authorization: `Bearer ${key}`, prefer: 'wait=15' };
+    const url = '/v1/images/generations';
+    const payload = { model: 'seedream-3.0', prompt: 'a lighthouse', ...body };
+    const answer = await app.server.inject({ method: 'POST', url, headers, payload });
     expect(answer.statusCode).toBe(200);
-    return answer.json<TaskView>();
+    let task = answer.json<TaskView>();
+    // On a hurried clock 15 seconds are soon over.
+    while (task.status === 'pending' || task.status === 'processing') {
+      task = (await app.server.inject({ url: `${url}/${task.task_id}`, headers })).json<TaskView>();
+    }
+    return task;
   };
 
   const twoArks = (first: ArkEmulator, second: ArkEmulator): string => `
@@ -157,5 +169,86 @@ models:
     expect(task.images).toHaveLength(3);
     expect(upstream.requests.all.filter(({ method }) => method === 'POST')).toHaveLength(2);
     expect(task.adjustments).toContainEqual(expect.objectContaining({ parameter: 'n', asked: 4, used: 3 }));
+  });
+
+  it('tasks queue for an account whose one place others use too, and none fails', async () => {
+    const upstream = await startJimengEmulator({ concurrency: 1, latencyMs: 150 });
+    closing.push(() => upstream.close());
+    const { accessKeyId, secretAccessKey } = upstream.account;
+    const app = await start(
+      `
+providers:
+  jimeng:
+    base_url: "${upstream.baseUrl}"
+    access_key_id: "${accessKeyId}"
+    secret_access_key: "${secretAccessKey}"
+    concurrency: 4
+`,
+      createHurriedClock(20),
+    );
+    const tasks = await Promise.all(
+      Array.from({ length: 8 }, () => generate(app, { model: 'jimeng', prompt: 'a boat' })),
+    );
+    expect(tasks.filter(({ status }) => status !== 'completed')).toEqual([]);
+    expect(upstream.ledger.images).toBe(8);
+    // Told "too many" it waits, and everybody with it: no more than a few submissions for each picture.
+    const submissions = upstream.requests.all.filter(({ path }) => path.includes('SubmitTask'));
+    expect(submissions.length).toBeGreaterThan(8);
+    expect(submissions.length).toBeLessThan(8 * 5);
+  });
+
+  const readiness = async (app: App): Promise<unknown> => (await app.server.inject('/readyz')).json();
+  const isAvailable = async (app: App): Promise<unknown> => {
+    const headers = { authorization: `Bearer ${key}` };
+    const answer = await app.server.inject({ url: '/v1/models/seedream-3.0', headers });
+    return answer.json<{ available: boolean }>().available;
+  };
+  const oneArk = (upstream: ArkEmulator): string =>
+    `providers: { ark: { base_url: "${upstream.baseUrl}", api_key: "${upstream.apiKey}" } }`;
+
+  it('a provider that refuses the account is passed over, told of, and tried again', async () => {
+    const [first, second] = [await ark(), await ark()];
+    first.account.overdue = true;
+    const app = await start(twoArks(first, second), createHurriedClock(100));
+    await generate(app, {});
+    expect(await readiness(app)).toMatchObject({
+      status: 'degraded',
+      providers: [
+        { name: 'ark-beijing', state: 'refused', reason: 'provider_quota_exhausted' },
+        { name: 'ark-backup', state: 'ok' },
+      ],
+    });
+    expect(await isAvailable(app)).toBe(true);
+    const asked = first.requests.all.length;
+    await generate(app, {});
+    expect([first.requests.all.length, second.ledger.images]).toEqual([asked, 2]);
+    first.account.overdue = false;
+    await eventually(async () => {
+      await generate(app, {});
+      return first.ledger.images > 0 || undefined;
+    }, 'the first provider is tried again');
+    expect(await readiness(app)).toMatchObject({ status: 'ok' });
+  });
+
+  it('the only provider is tried again soon after it refused the account', async () => {
+    const upstream = await ark();
+    upstream.account.overdue = true;
+    const app = await start(oneArk(upstream));
+    expect(await generate(app, {})).toMatchObject({ error: { code: 'provider_quota_exhausted' } });
+    expect(await isAvailable(app)).toBe(false);
+    upstream.account.overdue = false;
+    expect(await generate(app, {})).toMatchObject({ status: 'completed' });
+    expect(await isAvailable(app)).toBe(true);
+  });
+
+  it('tasks wait for a provider that does not answer, and are made when it is back', async () => {
+    const upstream = await ark();
+    upstream.faults.set([{ fault: 'overloaded', times: 7 }]);
+    const app = await start(oneArk(upstream), createHurriedClock(20));
+    const tasks = await Promise.all(Array.from({ length: 6 }, () => generate(app, {})));
+    expect(tasks.filter(({ status }) => status !== 'completed')).toEqual([]);
+    expect(upstream.ledger.images).toBe(6);
+    expect(upstream.requests.all.filter(({ method }) => method === 'POST')).toHaveLength(7 + 6);
+    expect(await readiness(app)).toMatchObject({ status: 'ok', providers: [{ name: 'ark', state: 'ok' }] });
   });
 });

@@ -109,6 +109,30 @@ describe('health', () => {
     expect(await statusOf('/healthz')).toEqual([200, 'ok']);
     await own.close();
   });
+
+  test('tells which providers cannot serve, and is ready all the same', async () => {
+    const own = await startTestServer();
+    own.setProviders([
+      { name: 'ark', state: 'ok' },
+      { name: 'hand', state: 'refused', reason: 'provider_quota_exhausted', sinceMs: 1_767_225_600_900 },
+    ]);
+    const ready = await own.app.inject('/readyz');
+    expect([ready.statusCode, ready.json()]).toEqual([
+      200,
+      {
+        status: 'degraded',
+        providers: [
+          { name: 'ark', state: 'ok' },
+          { name: 'hand', state: 'refused', reason: 'provider_quota_exhausted', since: 1_767_225_600 },
+        ],
+      },
+    ]);
+    const model = await own.send('GET', '/v1/models/seedream-3.0');
+    expect(model.json()).toMatchObject({ available: false });
+    own.setProviders([{ name: 'hand', state: 'ok' }]);
+    expect((await own.send('GET', '/v1/models/seedream-3.0')).json()).toMatchObject({ available: true });
+    await own.close();
+  });
 });
 
 describe('links', () => {

@@ -1,9 +1,32 @@
 import Type from 'typebox';
 import { answer } from '../../described.ts';
 
-const StatusSchema = Type.Object(
-  { status: Type.Enum(['ok', 'starting', 'draining'], { type: 'string' }) },
+const AliveSchema = Type.Object(
+  { status: Type.Enum(['ok'], { type: 'string' }) },
   { title: 'Health' },
+);
+
+const ReadySchema = Type.Object(
+  {
+    status: Type.Enum(['ok', 'degraded', 'starting', 'draining'], {
+      type: 'string',
+      description: '`degraded`: it takes tasks, and a provider cannot serve for now.',
+    }),
+    providers: Type.Array(
+      Type.Object({
+        name: Type.String(),
+        state: Type.Enum(['ok', 'unavailable', 'refused'], {
+          type: 'string',
+          description:
+            '`unavailable`: it does not answer. `refused`: it refuses the account. Either way it gets no calls but for a try now and then.',
+        }),
+        reason: Type.Optional(Type.String({ description: 'The error code of the call that showed it.' })),
+        since: Type.Optional(Type.Integer({ description: 'Unix seconds.' })),
+      }),
+      { description: 'What is thought of each configured provider.' },
+    ),
+  },
+  { title: 'Readiness' },
 );
 
 const tags = ['Operation'];
@@ -13,7 +36,7 @@ export const healthSchema = {
   summary: 'Whether the process is alive',
   tags,
   security: [],
-  response: { 200: answer('It is.', StatusSchema) },
+  response: { 200: answer('It is.', AliveSchema) },
 };
 
 export const readySchema = {
@@ -21,5 +44,5 @@ export const readySchema = {
   summary: 'Whether the process takes tasks',
   tags,
   security: [],
-  response: { 200: answer('It does.', StatusSchema), 503: answer('It starts or drains.', StatusSchema) },
+  response: { 200: answer('It does.', ReadySchema), 503: answer('It starts or drains.', ReadySchema) },
 };

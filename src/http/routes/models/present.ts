@@ -2,12 +2,19 @@ import { allowedSizes, seedSizes } from '../../../core/model-card.ts';
 import { fromMicros } from '../../../core/money.ts';
 import { requestLimits } from '../../../core/request.ts';
 import { formatSize } from '../../../core/size.ts';
-import type { PublicModel } from '../../../providers/catalog.ts';
+import type { PublicModel, Route } from '../../../providers/catalog.ts';
 import { retirementNotice, retirementsOf } from '../../../providers/retirements.ts';
 import type { ModelView } from './schema.ts';
 
-/** Shows a public model by the card of the route that is tried first; which provider that is stays inside. */
-export const presentModel = (model: PublicModel): ModelView => {
+/**
+ * Shows a public model by the card of the route that is tried first; which provider that is stays inside.
+ *
+ * @param isServing whether the provider of a route serves now.
+ */
+export const presentModel = (
+  model: PublicModel,
+  isServing: (route: Route) => boolean = () => true,
+): ModelView => {
   const { name, routes } = model;
   const route = routes.toSorted((one, other) => one.priority - other.priority)[0];
   const base = {
@@ -15,7 +22,7 @@ export const presentModel = (model: PublicModel): ModelView => {
     object: 'model' as const,
     created: 0,
     owned_by: 'limner',
-    available: route !== undefined,
+    available: routes.some(isServing),
     max_images: requestLimits.images,
   };
   if (route === undefined) return base;
