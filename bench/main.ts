@@ -9,6 +9,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { argv, stdout } from 'node:process';
 import type { Load, LoadResult } from './load.ts';
+import { measureProviders } from './providers.ts';
 import { apiKey, type Measured, runLoad, startBare, startLimner, startUpstreams } from './processes.ts';
 import { cpuMs, peakMiB, residentMiB } from './process-figures.ts';
 
@@ -261,7 +262,7 @@ const startKeeping = async (server: Measured, dataDir: string): Promise<() => Pr
   return () => rm(dataDir, { recursive: true, force: true });
 };
 
-const scenarios = { start, accept, read, base64, list } as const;
+const scenarios = { start, accept, read, base64, list, providers: () => measureProviders(say) } as const;
 
 const chosen = argv.slice(2).filter((name): name is keyof typeof scenarios => name in scenarios);
 for (const name of chosen.length > 0 ? chosen : (Object.keys(scenarios) as (keyof typeof scenarios)[]))
