@@ -2,7 +2,7 @@
 // The command `limner`, in JavaScript that an old Node can read: it finds a Node that can run the rest.
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { createRequire } from 'node:module';
+import * as module from 'node:module';
 import { dirname, join } from 'node:path';
 
 const WANTED_MAJOR = 24;
@@ -10,7 +10,7 @@ const WANTED_MAJOR = 24;
 /** The Node that the package `node` brought, if it is installed. */
 const findPinnedNode = () => {
   try {
-    const folder = dirname(createRequire(import.meta.url).resolve('node/package.json'));
+    const folder = dirname(module.createRequire(import.meta.url).resolve('node/package.json'));
     return ['bin/node', 'bin/node.exe'].map((name) => join(folder, name)).find((path) => existsSync(path));
   } catch {
     // The package is a development dependency: a published Limner has to do without.
@@ -32,8 +32,11 @@ const runOn = (node) => {
 };
 
 if (Number.parseInt(process.versions.node, 10) >= WANTED_MAJOR) {
-  const built = new URL('../dist/src/main.js', import.meta.url);
-  await import(existsSync(built) ? built.href : new URL('../src/main.ts', import.meta.url).href);
+  // Here and not in TypeScript: what is compiled already needs no TypeScript parser, which takes 17 MB.
+  module.enableCompileCache?.();
+  // A clone runs its source, whatever was built from an older one; a published package has only what was built.
+  const source = new URL('../src/main.ts', import.meta.url);
+  await import(existsSync(source) ? source.href : new URL('../dist/src/main.js', import.meta.url).href);
 } else {
   const pinned = findPinnedNode();
   if (pinned === undefined) {

@@ -1,9 +1,5 @@
 /** The process: its arguments, environment, streams and signals go to the command line, its exit code comes back. */
-import { enableCompileCache } from 'node:module';
 import { processEnvironment } from './config/process-environment.ts';
-
-// Everything below is loaded after this, so that a second start finds it compiled.
-enableCompileCache();
 
 const interruption = new AbortController();
 let isInterrupted = false;

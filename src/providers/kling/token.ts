@@ -1,4 +1,3 @@
-import { SignJWT } from 'jose';
 import type { KlingSettings } from './settings.ts';
 
 /** How long a token lives and how far our clock may be ahead: the vendor's sample values (sheet section 2.1). */
@@ -11,6 +10,8 @@ const skewSeconds = 5;
  */
 export const bearerToken = async (settings: KlingSettings, nowMs: number): Promise<string> => {
   if ('api_key' in settings) return settings.api_key.reveal();
+  // Loaded when an account has a key pair: the other kind needs no token.
+  const { SignJWT } = await import('jose');
   const now = Math.floor(nowMs / 1000);
   return new SignJWT({
     iss: settings.access_key.reveal(),
