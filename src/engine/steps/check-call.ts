@@ -6,6 +6,9 @@ import type { TaskRun } from '../task-run.ts';
 import { failCall } from './fail-call.ts';
 import { callDeadlineMs, contextOf, doubtful, storeProduced, toFailure } from './send-call.ts';
 
+/** The largest part of the interval by which a question comes later. */
+const POLL_JITTER = 0.1;
+
 /** Asks the upstream for a call that it has. @returns when to ask again while it is at work. */
 export const checkCall = async (
   run: TaskRun,
@@ -22,7 +25,8 @@ export const checkCall = async (
     throw new Error(`The adapter ${adapter.name} accepts calls and cannot check them`);
   let progress: Progress;
   try {
-    progress = await adapter.check(step.handle, await contextOf(run, call, route));
+    using context = await contextOf(run, call, route);
+    progress = await adapter.check(step.handle, context);
   } catch (fault) {
     const failure = doubtful(toFailure(run, fault));
     const againAtMs = await failCall(run, call, { moment: 'asking', failure });
@@ -39,7 +43,9 @@ export const checkCall = async (
     logger.warn({ call: call.id, provider: call.provider }, progress.warning);
   if (clock.nowMs() >= callDeadlineMs(run, call, route))
     return failCall(run, call, { moment: 'accepted', failure: unfinished });
-  return clock.nowMs() + Math.max(progress.checkAfterMs, pollIntervalMs);
+  // What was accepted together is not asked for together for ever.
+  const jitter = 1 + run.parts.random() * POLL_JITTER;
+  return clock.nowMs() + Math.max(progress.checkAfterMs, Math.round(pollIntervalMs * jitter));
 };
 
 const unfinished: CallFailure = {

@@ -22,16 +22,22 @@ import { readyReference } from './prepare-reference.ts';
 export const callDeadlineMs = (run: TaskRun, call: Call, route: Route): number =>
   Math.min(run.deadlineMs, (call.sentAtMs ?? run.parts.clock.nowMs()) + route.provider.callTimeoutMs);
 
+/** What an adapter may touch, as long as it is at work. */
+export type CallContext = AdapterContext<never> & Disposable;
+
 /** What the adapter may touch for this call; the exchange ends with the call's deadline. */
-export const contextOf = async (run: TaskRun, call: Call, route: Route): Promise<AdapterContext<never>> => {
+export const contextOf = async (run: TaskRun, call: Call, route: Route): Promise<CallContext> => {
   const { clock, spool } = run.parts;
   const nowMs = clock.nowMs();
-  const remainingMs = Math.max(1, callDeadlineMs(run, call, route) - nowMs);
-  const signal = AbortSignal.any([run.signal, AbortSignal.timeout(remainingMs)]);
+  const timeOver = new AbortController();
+  const signal = AbortSignal.any([run.signal, timeOver.signal]);
   const rule = call.request.hasReference ? run.cardOf(call)?.reference : undefined;
   const reference = rule && (await readyReference(run.parts, run.task, rule, signal));
+  const remainingMs = Math.max(1, callDeadlineMs(run, call, route) - nowMs);
+  const stopTimer = clock.after(remainingMs, () => timeOver.abort(new Error('The time for the call is over')));
   let kept = 0;
   return {
+    [Symbol.dispose]: stopTimer,
     settings: route.provider.settings,
     http: route.provider.http.forCall({ callId: call.id, signal }),
     callId: call.id,
@@ -74,7 +80,7 @@ export const sendCall = async (
   if (turnMs > nowMs) return turnMs;
   if (!(await run.takeSlot(call, route))) return clock.nowMs();
   // NOTE: whatever can fail on our side happens before `sending` is written: from then on the call counts as sent.
-  const context = await contextOf(run, call, route);
+  using context = await contextOf(run, call, route);
   if (draining.aborted) {
     run.releaseSlot(call);
     return nowMs;
@@ -116,8 +122,8 @@ export const resumeSending = async (run: TaskRun, call: Call, route: Route): Pro
   }
   if (run.parts.clock.nowMs() >= callDeadlineMs(run, call, route))
     return loseAnswer(run, call, route, 'unconfirmed');
-  const context = await contextOf(run, call, route);
-  if (adapter.resend === 'deduplicated') return transmit(run, call, route, { context });
+  using context = await contextOf(run, call, route);
+  if (adapter.resend === 'deduplicated') return await transmit(run, call, route, { context });
   if (adapter.find === undefined) return loseAnswer(run, call, route, 'unconfirmed');
   let found: Accepted<JsonValue> | 'absent';
   try {
@@ -126,7 +132,7 @@ export const resumeSending = async (run: TaskRun, call: Call, route: Route): Pro
     const failure = doubtful(toFailure(run, fault));
     return failCall(run, call, { moment: 'found-sending', failure });
   }
-  return found === 'absent' ? transmit(run, call, route, { context }) : accept(run, call, found);
+  return found === 'absent' ? await transmit(run, call, route, { context }) : accept(run, call, found);
 };
 
 /**

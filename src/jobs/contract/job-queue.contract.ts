@@ -46,6 +46,7 @@ const createWorker = (capacity: number) => {
   return {
     worker,
     handled,
+    settled,
     free: (places: number) => (free += places),
     end: async (taskId: string, result: JobResult = { next: 'done' }) => {
       take(taskId).resolve(result);
@@ -185,6 +186,27 @@ export const describeJobQueue = (name: string, open: () => Promise<JobQueueSubje
       free(1);
       reopened.advance();
       expect(handled.at(-1)).toBe('task_a_1');
+      endAll();
+      await reopened.stop();
+    });
+
+    it('goes on with thousands a few at a time, and waits for none that is slow', async () => {
+      const count = 200;
+      for (let number = 0; number < count; number += 1) await subject.enqueue(job('a', number), true);
+      const { worker, handled, endAll, settled } = createWorker(0);
+      const reopened = await subject.reopen();
+      await reopened.start(worker);
+      const together = handled.length;
+      expect(together).toBeLessThan(count);
+      endAll();
+      await settled();
+      expect(handled).toHaveLength(2 * together);
+      subject.clock.advance(250);
+      await settled();
+      expect(handled).toHaveLength(3 * together);
+      subject.clock.advance(250);
+      await settled();
+      expect(new Set(handled).size).toBe(count);
       endAll();
       await reopened.stop();
     });

@@ -36,6 +36,12 @@ const allJobs = prepare<Record<never, never>, JobRow & Pick<TaskRow, 'status' | 
 /** How long a job rests after its handler threw: a fault of ours must not become a busy loop. */
 const PAUSE_AFTER_FAULT_MS = 5_000;
 
+/** How many jobs that had begun before a crash go on together: their upstreams shall not meet all of them at once. */
+const RECOVERED_TOGETHER = 64;
+
+/** How long such jobs are waited for: one that waits itself, for a place or a slow answer, holds up nobody. */
+const RECOVER_EVERY_MS = 250;
+
 /** How often the queue looks for jobs whose time is over. */
 const EXPIRE_EVERY_MS = 1_000;
 
@@ -99,6 +105,21 @@ export const createSqliteJobQueue = (settings: {
     resting.set(job.taskId, { job, cancel });
   };
 
+  /** Goes on with jobs of an earlier process, a few at a time. */
+  const recover = async (jobs: readonly Job[]): Promise<void> => {
+    for (let next = 0; next < jobs.length && !isStopped; next += RECOVERED_TOGETHER) {
+      const batch = jobs.slice(next, next + RECOVERED_TOGETHER);
+      for (const job of batch) begin(job);
+      await new Promise<void>((resolve) => {
+        const cancel = clock.after(RECOVER_EVERY_MS, resolve);
+        void Promise.all(batch.map((job) => atWork.get(job.taskId))).then(() => {
+          cancel();
+          resolve();
+        });
+      });
+    }
+  };
+
   const advanceLane = (lane: FairQueue<Job>): void => {
     for (let job = lane.peek(); job !== undefined && worker?.admit(job) === true; job = lane.peek()) {
       lane.shift();
@@ -124,12 +145,14 @@ export const createSqliteJobQueue = (settings: {
     start: async (starting) => {
       await database.write(restoreJobs, undefined);
       worker = starting;
+      const begun: Job[] = [];
       for (const row of await database.read.all(allJobs, {})) {
         const job = { taskId: row.task_id, lane: row.lane, keyId: row.key_id, createdAtMs: row.created_at };
-        // NOTE: what had begun before a crash goes on at once: an upstream may be at work on it, or done.
-        if (row.status === 'processing') begin(job);
+        // NOTE: what had begun before a crash does not queue again: an upstream may be at work on it, or done.
+        if (row.status === 'processing') begun.push(job);
         else laneOf(job).push(job.keyId, job);
       }
+      void recover(begun);
       advance();
       clock.after(EXPIRE_EVERY_MS, expire);
     },
