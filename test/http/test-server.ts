@@ -240,6 +240,7 @@ export const startTestServer = async (
   return {
     app,
     parts,
+    webhooks,
     clock,
     events,
     queue,

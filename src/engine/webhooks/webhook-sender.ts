@@ -110,6 +110,7 @@ export const createWebhookSender = (parts: WebhookSenderParts): WebhookSender =>
     const record = recordOf(delivery, outcome, atMs, random());
     await webhooks.recordAttempt(record);
     tell(record);
+    if (record.nextAttemptAtMs !== undefined) lookAgain(record.nextAttemptAtMs);
     if (outcome.kind === 'impossible') return undefined;
     return outcome.kind === 'answered' && atMs - startedAtMs < SLOW_MS;
   };
