@@ -43,6 +43,25 @@ export interface KeyAnswer {
   readonly revoked_at?: number;
 }
 
+/** A webhook endpoint without its secret. */
+export interface WebhookEndpointAnswer {
+  readonly id: string;
+  readonly url: string;
+  readonly created_at: number;
+  readonly disabled_at?: number;
+}
+
+/** What became of an event, as far as it is shown. */
+export interface WebhookDeliveryAnswer {
+  readonly id: string;
+  readonly task_id: string;
+  readonly state: string;
+  readonly attempts: number;
+  readonly created_at: number;
+  readonly next_attempt_at?: number;
+  readonly last_error?: string;
+}
+
 /** A page of a list. */
 export interface ListAnswer<Item> {
   readonly data: readonly Item[];
@@ -64,11 +83,17 @@ export interface ApiClient {
   createKey(name: string, role: string): Promise<KeyAnswer & { readonly key: string }>;
   listKeys(): Promise<ListAnswer<KeyAnswer>>;
   revokeKey(keyId: string): Promise<void>;
+  createWebhookEndpoint(url: string): Promise<WebhookEndpointAnswer & { readonly secret: string }>;
+  listWebhookEndpoints(): Promise<ListAnswer<WebhookEndpointAnswer>>;
+  deleteWebhookEndpoint(endpointId: string): Promise<void>;
+  listWebhookDeliveries(query: Readonly<Record<string, string>>): Promise<ListAnswer<WebhookDeliveryAnswer>>;
+  redeliverWebhook(deliveryId: string): Promise<WebhookDeliveryAnswer>;
   /** The bytes behind an image's link. */
   download(image: ImageAnswer, signal: AbortSignal): Promise<Uint8Array>;
 }
 
 const TASKS = '/v1/images/generations';
+const WEBHOOKS = '/v1/webhooks';
 
 /** A client that sends by the given function. */
 export const createApiClient = (send: Send, download: ApiClient['download']): ApiClient => {
@@ -92,6 +117,15 @@ export const createApiClient = (send: Send, download: ApiClient['download']): Ap
     revokeKey: async (keyId) => {
       await checked(await send(`/admin/v1/keys/${encodeURIComponent(keyId)}`, { method: 'DELETE' }));
     },
+    createWebhookEndpoint: (url) => ask(`${WEBHOOKS}/endpoints`, post({ url })),
+    listWebhookEndpoints: () => ask(`${WEBHOOKS}/endpoints`),
+    deleteWebhookEndpoint: async (endpointId) => {
+      const path = `${WEBHOOKS}/endpoints/${encodeURIComponent(endpointId)}`;
+      await checked(await send(path, { method: 'DELETE' }));
+    },
+    listWebhookDeliveries: (query) => ask(`${WEBHOOKS}/deliveries?${new URLSearchParams(query).toString()}`),
+    redeliverWebhook: (deliveryId) =>
+      ask(`${WEBHOOKS}/deliveries/${encodeURIComponent(deliveryId)}/redeliver`, { method: 'POST' }),
     download,
   };
 };

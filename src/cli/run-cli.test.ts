@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import sharp from 'sharp';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { eventually } from '../../test/support/eventually.ts';
 import { createProgram } from '../main/program.ts';
 import { runCli } from './run-cli.ts';
 
@@ -261,6 +262,34 @@ describe('with a server', () => {
     const { data } = JSON.parse((await run('/', ['keys', 'list', '--json'], env)).out);
     const guest = data.find((key: { name: string }) => key.name === 'guest');
     expect((await run('/', ['keys', 'revoke', guest.id], env)).code).toBe(0);
+  });
+
+  it('manages webhooks there and tells what became of them', async () => {
+    const created = await run('/', ['webhooks', 'create', 'http://127.0.0.1:9/hook'], env);
+    expect(created).toMatchObject({ code: 0, out: expect.stringMatching(/^whsec_\S+\n$/) });
+    const endpointId = /wh_\w{26}/.exec(created.err)?.[0] ?? '';
+    const list = await run('/', ['webhooks', 'list'], env);
+    expect(list.out).toMatch(new RegExp(`${endpointId}  enabled .* http://127.0.0.1:9/hook\n`));
+    expect(list.out).not.toContain('whsec_');
+
+    const made = await run(folder, ['generate', 'a kite', '-s', '512x512', '--json'], env);
+    const { task_id: taskId } = JSON.parse(made.out) as { task_id: string };
+    const told = await eventually(async () => {
+      const { out } = await run('/', ['webhooks', 'deliveries', '--task', taskId, '--state', 'failed'], env);
+      return out.includes(taskId) ? out : undefined;
+    }, 'the delivery is given up');
+    expect(told).toContain('127.0.0.1:9 is no public address.');
+    const deliveryId = /evt_\w{26}/.exec(told)?.[0] ?? '';
+    expect(await run('/', ['webhooks', 'redeliver', deliveryId], env)).toEqual({
+      code: 0,
+      out: `${deliveryId} is sent again.\n`,
+      err: '',
+    });
+    expect((await run('/', ['webhooks', 'delete', endpointId], env)).out).toBe(`${endpointId} is deleted.\n`);
+    expect(await run('/', ['webhooks', 'redeliver', deliveryId], env)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/^webhook_endpoint_not_found: /),
+    });
   });
 
   it('leaves the data folder alone, except for keys', async () => {

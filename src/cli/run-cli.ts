@@ -118,6 +118,29 @@ const createProgram = (context: CliContext, run: (command: Promise<number>) => P
     run((await import('./commands/keys.ts')).revokeKey(context, keyId, options)),
   );
 
+  const webhooks = program.command('webhooks').description('Manage who is told when tasks have ended.');
+  printing(webhooks, 'list', 'List webhook endpoints.').action(async (options) =>
+    run((await import('./commands/webhooks.ts')).listEndpoints(context, options)),
+  );
+  printing(webhooks, 'create <url>', 'Make a webhook endpoint and print its secret, this once.').action(
+    async (url, options) =>
+      run((await import('./commands/webhooks.ts')).createEndpoint(context, url, options)),
+  );
+  printing(webhooks, 'delete <endpoint>', 'Delete a webhook endpoint.').action(async (endpointId, options) =>
+    run((await import('./commands/webhooks.ts')).deleteEndpoint(context, endpointId, options)),
+  );
+  printing(webhooks, 'deliveries', 'List what became of events, newest first.')
+    .option('--limit <count>', 'how many, at most 100', '20')
+    .option('--task <task>', 'only those of this task')
+    .option('--state <state>', 'pending, delivered or failed')
+    .option('--after <delivery>', 'only deliveries older than this one')
+    .action(async (options) =>
+      run((await import('./commands/webhooks.ts')).listDeliveries(context, options)),
+    );
+  printing(webhooks, 'redeliver <delivery>', 'Send an event again.').action(async (deliveryId, options) =>
+    run((await import('./commands/webhooks.ts')).redeliver(context, deliveryId, options)),
+  );
+
   printing(program, 'models', 'List the public models.').action(async (options) =>
     run((await import('./commands/models.ts')).models(context, options)),
   );
