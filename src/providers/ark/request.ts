@@ -1,6 +1,7 @@
 import { formatSize } from '../../core/size.ts';
 import type { CallRequest } from '../../core/call.ts';
 import type { ReferencePicture } from '../provider.ts';
+import { toBase64 } from '../to-base64.ts';
 import { wireOf } from './models.ts';
 
 /** The body of `POST /images/generations`, sheet section 3; fields that a model does not know are absent. */
@@ -34,7 +35,7 @@ export const toBody = async (
   return {
     model: request.model,
     prompt: request.prompt,
-    ...(reference && { image: await toDataUri(reference) }),
+    ...(reference && { image: `data:image/${reference.format};base64,${await toBase64(reference)}` }),
     size: wire.size === 'adaptive' ? 'adaptive' : formatSize(request.size),
     ...(request.seed !== undefined && { seed: request.seed }),
     ...(request.guidanceScale !== undefined && { guidance_scale: request.guidanceScale }),
@@ -43,10 +44,4 @@ export const toBody = async (
     watermark: request.watermark,
     ...(wire.groups && { sequential_image_generation: 'disabled' }),
   };
-};
-
-const toDataUri = async (picture: ReferencePicture): Promise<string> => {
-  const bytes = await picture.bytes();
-  const base64 = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
-  return `data:image/${picture.format};base64,${base64}`;
 };

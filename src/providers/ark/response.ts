@@ -1,4 +1,6 @@
 import type { Output } from '../../core/call.ts';
+import { asList, asRecord, asText } from '../fields.ts';
+import type { Fields } from '../fields.ts';
 import { AnswerLost, isInlinePicture, ProviderError } from '../provider.ts';
 import type { Produced, UpstreamAnswer } from '../provider.ts';
 import { toFailure } from './errors.ts';
@@ -20,7 +22,7 @@ export const readAnswer = (answer: UpstreamAnswer, circumstances: Circumstances)
     if (status === 404 && body === undefined) throw wrongAddress(answer, circumstances);
     throw lost(answer);
   }
-  const items = Array.isArray(body?.['data']) ? body['data'].map(asRecord) : [];
+  const items = asList(body?.['data']).map(asRecord);
   const outputs = items.flatMap((item) => outputIn(item) ?? []);
   if (outputs.length > 0) return { state: 'produced', outputs };
   const reason = refusal ?? items.map(errorIn).find((error) => error !== undefined);
@@ -28,13 +30,6 @@ export const readAnswer = (answer: UpstreamAnswer, circumstances: Circumstances)
   if (asRecord(body?.['usage'])?.['generated_images'] === 0) throw nothingDrawn(answer, circumstances);
   throw lost(answer);
 };
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const asRecord = (value: unknown): Fields | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
-
-const asText = (value: unknown): string => (typeof value === 'string' ? value : '');
 
 const outputIn = (item: Fields | undefined): Output | undefined => {
   if (typeof item?.['url'] === 'string' && item['url'] !== '') return { at: 'link', url: item['url'] };

@@ -5,7 +5,19 @@
  */
 import type { CallFailure } from '../../core/failure.ts';
 import type { AdapterContext, UpstreamAnswer } from '../provider.ts';
+import {
+  badReference,
+  down,
+  noPermission,
+  refusedContent,
+  refusedKey,
+  refusedOutput,
+  rejected,
+  tooFast,
+} from '../refusals.ts';
+import type { Meaning } from '../refusals.ts';
 import { readRetryAfter } from '../retry-after.ts';
+import { quote, toCallFailure } from '../to-call-failure.ts';
 import type { JimengSettings } from './settings.ts';
 
 /** What reading an answer takes beside the answer. */
@@ -20,61 +32,11 @@ export interface JimengError {
   readonly requestId: string | undefined;
 }
 
-type Meaning = Pick<CallFailure, 'code' | 'retryable' | 'retryAfterMs' | 'retryOnce' | 'account'> & {
-  readonly message: string;
-  /** Whether the vendor's own words help the caller. */
-  readonly quoted?: true;
-};
-
-const refusedContent = (what: string): Meaning => ({
-  code: 'content_policy_violation',
-  retryable: false,
-  message: `The provider refused ${what} for its content.`,
-});
-
 const refusedPrompt = refusedContent('the prompt');
 const refusedReference = refusedContent('the reference picture');
-/** Not charged, and another try draws another picture. */
-const refusedOutput: Meaning = {
-  ...refusedContent('the picture that it drew'),
-  retryable: true,
-  retryOnce: true,
-};
-const rejected: Meaning = {
-  code: 'provider_rejected_request',
-  retryable: false,
-  message: 'The provider rejected the request.',
-  quoted: true,
-};
-const badReference: Meaning = {
-  code: 'reference_invalid',
-  retryable: false,
-  message: 'The provider cannot use the reference picture.',
-  quoted: true,
-};
-const refusedKey: Meaning = {
-  code: 'provider_auth_failed',
-  retryable: false,
-  account: true,
-  message: 'The provider refused the credentials that are configured for it.',
-};
-const noPermission: Meaning = {
-  ...refusedKey,
-  message: 'The account at the provider may not use this service.',
-};
-const down: Meaning = {
-  code: 'provider_unavailable',
-  retryable: true,
-  message: 'The provider could not serve the request for now.',
-};
 /** Editions differ on whether this may be repeated: once, and no more (section 13). */
 const broken: Meaning = { ...down, retryOnce: true };
-const tooFast: Meaning = {
-  code: 'provider_rate_limited',
-  retryable: true,
-  retryAfterMs: 2_000,
-  message: 'The provider is limiting our rate.',
-};
+const limited: Meaning = { ...tooFast, retryAfterMs: 2_000 };
 
 const serviceMeanings: Readonly<Record<string, Meaning>> = {
   '50411': refusedReference,
@@ -91,9 +53,9 @@ const serviceMeanings: Readonly<Record<string, Meaning>> = {
   '50520': broken,
   '50521': broken,
   '50522': broken,
-  '50429': tooFast,
+  '50429': limited,
   '50430': {
-    ...tooFast,
+    ...limited,
     // A slot is held until the task in it ends.
     retryAfterMs: 10_000,
     message: 'The provider is at work on as many calls of this model as the account may have.',
@@ -146,8 +108,8 @@ const gatewayMeanings: Readonly<Record<string, Meaning>> = {
   LackPolicy: noPermission,
   AccessDenied: noPermission,
   InternalError: broken,
-  FlowLimitExceeded: tooFast,
-  AccountFlowLimitExceeded: tooFast,
+  FlowLimitExceeded: limited,
+  AccountFlowLimitExceeded: limited,
   ServiceUnavailableTemp: down,
 };
 
@@ -180,7 +142,7 @@ const meaningOfStatus = (status: number): Meaning => {
     case 403:
       return noPermission;
     case 429:
-      return tooFast;
+      return limited;
     default:
       return status >= 400 && status < 500 ? rejected : broken;
   }
@@ -191,34 +153,19 @@ const meaningOf = (status: number, { from, code }: JimengError): Meaning => {
   return (Object.hasOwn(meanings, code) ? meanings[code] : undefined) ?? meaningOfStatus(status);
 };
 
-/** The vendor's own words without our keys and what looks like an id, cut to a line. */
-const quote = (message: string, settings: JimengSettings): string =>
-  message
-    .replaceAll(settings.access_key_id.reveal(), '…')
-    .replaceAll(settings.secret_access_key.reveal(), '…')
-    .replaceAll(/[\w-]{36,}|AKLT[\w-]+|\d{9,}/g, '…')
-    .replaceAll(/\s+/g, ' ')
-    .trim()
-    .slice(0, 240);
+/** Access keys, account numbers and what looks like another id. */
+const ids = /[\w-]{36,}|AKLT[\w-]+|\d{9,}/g;
 
 /** The failure that an error is; `answer` is the one that carried it. */
 export const toFailure = (
   error: JimengError,
   answer: UpstreamAnswer,
   { nowMs, settings }: Circumstances,
-): CallFailure => {
-  const { message, quoted, ...meaning } = meaningOf(answer.status, error);
-  const words = quoted ? quote(error.message, settings) : '';
-  const retryAfterMs = readRetryAfter(answer.headers, nowMs) ?? meaning.retryAfterMs;
-  return {
-    ...meaning,
-    message: words === '' ? message : `${message} It said: “${words}”`,
-    charged: 'no',
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-    upstream: {
-      status: answer.status,
-      code: error.code,
-      ...(error.requestId !== undefined && { requestId: error.requestId }),
-    },
-  };
-};
+): CallFailure =>
+  toCallFailure(meaningOf(answer.status, error), {
+    status: answer.status,
+    code: error.code,
+    requestId: error.requestId,
+    retryAfterMs: readRetryAfter(answer.headers, nowMs),
+    words: quote(error.message, [settings.access_key_id, settings.secret_access_key], ids),
+  });

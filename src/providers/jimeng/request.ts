@@ -1,5 +1,6 @@
 import type { CallRequest } from '../../core/call.ts';
 import type { AdapterContext, ReferencePicture, UpstreamRequest } from '../provider.ts';
+import { toBase64 } from '../to-base64.ts';
 import { wireOf } from './models.ts';
 import { authorizationOf, sha256, toSignatureDate } from './sign.ts';
 import type { JimengSettings } from './settings.ts';
@@ -53,6 +54,7 @@ export const toSubmitBody = async (
   return {
     req_key: request.model,
     prompt: request.prompt,
+    // The vendor cannot decode a data URI.
     ...(reference && { binary_data_base64: [await toBase64(reference)] as const }),
     ...(request.seed !== undefined && { seed: request.seed }),
     ...(request.guidanceScale !== undefined && { scale: toScale(request.guidanceScale, wire.scale) }),
@@ -108,9 +110,3 @@ export const toRequest = (
 
 const toScale = (scale: number, unit: 'plain' | 'percent' | undefined): number =>
   unit === 'percent' ? Math.max(1, Math.round(scale * 100)) : Math.round(scale * 100) / 100;
-
-/** Bare, without the prefix of a data URI, which the vendor cannot decode. */
-const toBase64 = async (picture: ReferencePicture): Promise<string> => {
-  const bytes = await picture.bytes();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
-};

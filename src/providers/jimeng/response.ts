@@ -1,5 +1,7 @@
 /** Reads answers in the order of the sheet: the gateway's error, then `code`, then everything else (section 11). */
 import type { Output } from '../../core/call.ts';
+import { asList, asRecord, asText } from '../fields.ts';
+import type { Fields } from '../fields.ts';
 import { AnswerLost, isInlinePicture, ProviderError } from '../provider.ts';
 import type { Accepted, Progress, UpstreamAnswer } from '../provider.ts';
 import { isAboutQuery, leavesOpen, mayBeAboutQuery, toFailure } from './errors.ts';
@@ -75,17 +77,10 @@ export const readQuery = (
   }
 };
 
-type Fields = Readonly<Record<string, unknown>>;
 type Running = Extract<Progress, { state: 'running' }>;
 
 /** What an answer holds: the vendor's `data`, or its error. */
 type Envelope = { readonly data: Fields | undefined } | { readonly error: JimengError };
-
-const asRecord = (value: unknown): Fields | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
-
-const asText = (value: unknown): string | undefined =>
-  typeof value === 'string' && value !== '' ? value : undefined;
 
 /** Throws `AnswerLost` for what the vendor is not known to send. */
 const readEnvelope = (answer: UpstreamAnswer): Envelope => {
@@ -107,9 +102,9 @@ const gatewayErrorIn = (body: Fields | undefined): JimengError | undefined => {
   const error = asRecord(metadata['Error']);
   return {
     from: 'gateway',
-    code: asText(error?.['Code']) ?? 'unknown',
-    message: asText(error?.['Message']) ?? '',
-    requestId: asText(metadata['RequestId']),
+    code: asText(error?.['Code']) || 'unknown',
+    message: asText(error?.['Message']),
+    requestId: asText(metadata['RequestId']) || undefined,
   };
 };
 
@@ -120,8 +115,8 @@ const serviceErrorIn = (body: Fields | undefined): JimengError | undefined => {
   return {
     from: 'service',
     code: String(code),
-    message: asText(body?.['message']) ?? '',
-    requestId: asText(body?.['request_id']),
+    message: asText(body?.['message']),
+    requestId: asText(body?.['request_id']) || undefined,
   };
 };
 
@@ -159,7 +154,7 @@ const readError = (
 const readPictures = (data: Fields | undefined, answer: UpstreamAnswer): Progress => {
   const links = asList(data?.['image_urls']).flatMap((url): Output[] => {
     const text = asText(url);
-    return text === undefined ? [] : [{ at: 'link', url: text }];
+    return text === '' ? [] : [{ at: 'link', url: text }];
   });
   const inline = asList(data?.['binary_data_base64']).flatMap((picture): Output[] =>
     isInlinePicture(picture) ? [{ at: 'spool', name: picture.spooled }] : [],
@@ -177,12 +172,10 @@ const readPictures = (data: Fields | undefined, answer: UpstreamAnswer): Progres
       charged: 'no',
       retryable: true,
       retryOnce: true,
-      upstream: { status: answer.status, ...(requestId !== undefined && { requestId }) },
+      upstream: { status: answer.status, ...(requestId !== '' && { requestId }) },
     },
   };
 };
-
-const asList = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
 
 const lost = ({ status }: UpstreamAnswer): AnswerLost =>
   new AnswerLost(`Jimeng answered ${status} without a body that it is known to send`, { status });

@@ -4,8 +4,21 @@
  * units are taken when a task succeeds.
  */
 import type { CallFailure } from '../../core/failure.ts';
-import { readRetryAfter } from '../retry-after.ts';
 import type { AdapterContext, UpstreamAnswer } from '../provider.ts';
+import {
+  badPrompt,
+  badReference,
+  down,
+  noFunds,
+  noModel,
+  refusedContent,
+  refusedKey,
+  rejected,
+  tooFast,
+} from '../refusals.ts';
+import type { Meaning } from '../refusals.ts';
+import { readRetryAfter } from '../retry-after.ts';
+import { quote, toCallFailure } from '../to-call-failure.ts';
 import type { KlingSettings } from './settings.ts';
 
 /** What reading an answer takes beside the answer. */
@@ -18,68 +31,13 @@ export interface KlingError {
   readonly requestId: string | undefined;
 }
 
-/** What a code means; the message may name what Kling said. */
-type Meaning = Pick<CallFailure, 'code' | 'retryable' | 'retryAfterMs' | 'retryOnce' | 'account'> & {
-  readonly message: string;
-  /** Whether Kling's own words help the caller. */
-  readonly quoted?: true;
-};
-
 /** Longer hints than this are not waited for: the header is not documented, and nobody knows who set it. */
 const longestHintMs = 60_000;
 
-const refusedContent: Meaning = {
-  code: 'content_policy_violation',
-  retryable: false,
-  message: 'The provider refused the request for its content.',
-};
-const rejected: Meaning = {
-  code: 'provider_rejected_request',
-  retryable: false,
-  message: 'The provider rejected the request.',
-  quoted: true,
-};
-const badPrompt: Meaning = {
-  code: 'prompt_rejected',
-  retryable: false,
-  message: 'The provider cannot take this prompt.',
-  quoted: true,
-};
-const badReference: Meaning = {
-  code: 'reference_invalid',
-  retryable: false,
-  message: 'The provider cannot use the reference picture.',
-  quoted: true,
-};
-const noModel: Meaning = {
-  code: 'model_unavailable',
-  retryable: false,
-  message: 'The upstream model is discontinued or unknown.',
-};
-const refusedKey: Meaning = {
-  code: 'provider_auth_failed',
-  retryable: false,
-  account: true,
-  message: 'The provider refused the credentials that are configured for it.',
-};
-const noFunds: Meaning = {
-  code: 'provider_quota_exhausted',
-  retryable: false,
-  account: true,
-  message: 'The account at the provider is out of funds.',
-};
-const tooFast: Meaning = {
-  code: 'provider_rate_limited',
-  retryable: true,
-  // "At least a second", says the vendor.
-  retryAfterMs: 1000,
-  message: 'The provider is limiting our rate.',
-};
-const down: Meaning = {
-  code: 'provider_unavailable',
-  retryable: true,
-  message: 'The provider could not serve the request for now.',
-};
+const refusedRequest = refusedContent('the request');
+const goneModel: Meaning = { ...noModel, message: 'The upstream model is discontinued or unknown.' };
+/** "At least a second", says the vendor. */
+const limited: Meaning = { ...tooFast, retryAfterMs: 1000 };
 
 /** Sheet section 9. */
 const meanings: ReadonlyMap<number, Meaning> = new Map([
@@ -99,11 +57,11 @@ const meanings: ReadonlyMap<number, Meaning> = new Map([
   [1200, rejected],
   [1201, rejected],
   [1202, rejected],
-  [1203, noModel],
+  [1203, goneModel],
   [1300, { ...rejected, message: 'The provider refused the request by its platform policy.' }],
-  [1301, refusedContent],
-  [1302, tooFast],
-  [1303, { ...tooFast, message: 'The provider is at work on as many pictures as the account may have.' }],
+  [1301, refusedRequest],
+  [1302, limited],
+  [1303, { ...limited, message: 'The provider is at work on as many pictures as the account may have.' }],
   [1304, { ...refusedKey, message: 'The account at the provider does not accept calls from this address.' }],
   [5000, down],
   [5001, down],
@@ -112,7 +70,7 @@ const meanings: ReadonlyMap<number, Meaning> = new Map([
 /** What a complaint about a parameter is about; the vendor has one code for all of them. */
 const meaningOfParameter = (message: string): Meaning => {
   if (/model.*(discontinued|no longer|invalid|not (exist|support|found|valid))/i.test(message))
-    return noModel;
+    return goneModel;
   if (/\bprompt\b/i.test(message)) return badPrompt;
   if (/base64|\bimage\b|\bfile\b|picture/i.test(message)) return badReference;
   return rejected;
@@ -124,7 +82,7 @@ const meaningOfStatus = (status: number): Meaning => {
     case 403:
       return refusedKey;
     case 429:
-      return tooFast;
+      return limited;
     default:
       return status >= 500 ? down : rejected;
   }
@@ -135,38 +93,46 @@ const meaningOf = (status: number, { code, message }: KlingError): Meaning => {
   return meaning === rejected ? meaningOfParameter(message) : meaning;
 };
 
-/** The texts of the settings that nobody may see. */
-const secretsOf = (settings: KlingSettings): readonly string[] =>
-  Object.values(settings).map((secret) => secret.reveal());
+/** What looks like a key or another id. */
+const ids = /[\w-]{32,}/g;
 
-/** Kling's own words without our keys and what looks like another, cut to a line. */
-export const quote = (message: string, settings: KlingSettings): string =>
-  secretsOf(settings)
-    .reduce((text, secret) => text.replaceAll(secret, '…'), message)
-    .replaceAll(/[\w-]{32,}/g, '…')
-    .replaceAll(/\s+/g, ' ')
-    .trim()
-    .slice(0, 240);
+const quoteOf = (message: string, settings: KlingSettings): string =>
+  quote(message, Object.values(settings), ids);
+
+const hintOf = ({ headers }: UpstreamAnswer, nowMs: number): number | undefined => {
+  const hintMs = readRetryAfter(headers, nowMs);
+  return hintMs === undefined ? undefined : Math.min(hintMs, longestHintMs);
+};
 
 /** The failure that an error of Kling is; `answer` is the one that carried it. */
 export const toFailure = (
   error: KlingError,
   answer: UpstreamAnswer,
   { nowMs, settings }: Circumstances,
-): CallFailure => {
-  const { message, quoted, ...meaning } = meaningOf(answer.status, error);
-  const words = quoted ? quote(error.message, settings) : '';
-  const hintMs = readRetryAfter(answer.headers, nowMs);
-  const retryAfterMs = hintMs === undefined ? meaning.retryAfterMs : Math.min(hintMs, longestHintMs);
-  return {
-    ...meaning,
-    message: words === '' ? message : `${message} It said: “${words}”`,
-    charged: 'no',
-    ...(retryAfterMs !== undefined && { retryAfterMs }),
-    upstream: {
-      status: answer.status,
-      code: String(error.code),
-      ...(error.requestId !== undefined && { requestId: error.requestId }),
-    },
-  };
+): CallFailure =>
+  toCallFailure(meaningOf(answer.status, error), {
+    status: answer.status,
+    code: String(error.code),
+    requestId: error.requestId,
+    retryAfterMs: hintOf(answer, nowMs),
+    words: quoteOf(error.message, settings),
+  });
+
+const meaningOfEnd = (message: string): Meaning => {
+  if (/risk control|sensitive|content (safety|policy)/i.test(message)) return refusedRequest;
+  if (/input image/i.test(message)) return badReference;
+  return { ...rejected, message: 'The provider could not make the picture.' };
 };
+
+/** The failure that a failed task is, for which Kling has free text and no code. */
+export const toTaskFailure = (
+  message: string,
+  requestId: string | undefined,
+  { settings }: Circumstances,
+): CallFailure =>
+  toCallFailure(meaningOfEnd(message), {
+    status: 200,
+    code: 'failed',
+    requestId,
+    words: quoteOf(message, settings),
+  });

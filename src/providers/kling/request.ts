@@ -1,5 +1,6 @@
 import type { CallRequest } from '../../core/call.ts';
 import type { ReferencePicture } from '../provider.ts';
+import { toBase64 } from '../to-base64.ts';
 import { wireSizeOf } from './models.ts';
 
 /** The body of `POST /v1/images/generations`, sheet section 4. */
@@ -40,9 +41,4 @@ export const toBody = async (
     watermark_info: { enabled: request.watermark },
     external_task_id: callId,
   };
-};
-
-const toBase64 = async (picture: ReferencePicture): Promise<string> => {
-  const bytes = await picture.bytes();
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');
 };

@@ -1,12 +1,12 @@
 import type { Adjustment } from '../../core/adjustment.ts';
 import type { Output } from '../../core/call.ts';
 import type { CallFailure } from '../../core/failure.ts';
+import { asList, asRecord, asText } from '../fields.ts';
+import type { Fields } from '../fields.ts';
 import { AnswerLost, ProviderError } from '../provider.ts';
 import type { Progress, UpstreamAnswer } from '../provider.ts';
-import { quote, toFailure } from './errors.ts';
+import { toFailure, toTaskFailure } from './errors.ts';
 import type { Circumstances, KlingError } from './errors.ts';
-
-type Fields = Readonly<Record<string, unknown>>;
 
 /** What Kling tells in its envelope: a task, or an error in its own words. */
 export type KlingAnswer =
@@ -134,10 +134,10 @@ const outputsOf = (task: Fields): readonly Output[] =>
       return url === '' ? [] : [{ at: 'link', url }];
     });
 
-const imagesOf = (task: Fields): readonly Fields[] => {
-  const images = asRecord(task['task_result'])?.['images'];
-  return Array.isArray(images) ? images.map(asRecord).filter((image) => image !== undefined) : [];
-};
+const imagesOf = (task: Fields): readonly Fields[] =>
+  asList(asRecord(task['task_result'])?.['images'])
+    .map(asRecord)
+    .filter((image) => image !== undefined);
 
 /** Told when the mark that was asked for is missing. */
 const markAdjustments = (task: Fields): readonly Adjustment[] => {
@@ -154,41 +154,15 @@ const deductionOf = (task: Fields): number | undefined => {
   return text === undefined || text === null || text === '' ? undefined : Number(text);
 };
 
-/** Why a task failed: free text, for there is no code. Units are taken on success only, unless it says otherwise. */
+/** Why a task failed. Units are taken on success only, unless it says otherwise. */
 const taskFailure = (
   task: Fields,
   requestId: string | undefined,
-  { settings }: Circumstances,
-): CallFailure => {
-  const message = asText(task['task_status_msg']);
-  const trace = {
-    charged: (deductionOf(task) ?? 0) > 0 ? 'yes' : 'no',
-    retryable: false,
-    upstream: { status: 200, code: 'failed', ...(requestId !== undefined && { requestId }) },
-  } as const;
-  if (/risk control|sensitive|content (safety|policy)/i.test(message)) {
-    return {
-      ...trace,
-      code: 'content_policy_violation',
-      message: 'The provider refused the request for its content.',
-    };
-  }
-  if (/input image/i.test(message)) {
-    return {
-      ...trace,
-      code: 'reference_invalid',
-      message: withWords('The provider cannot use the reference picture.', quote(message, settings)),
-    };
-  }
-  return {
-    ...trace,
-    code: 'provider_rejected_request',
-    message: withWords('The provider could not make the picture.', quote(message, settings)),
-  };
-};
-
-const withWords = (sentence: string, words: string): string =>
-  words === '' ? sentence : `${sentence} It said: “${words}”`;
+  circumstances: Circumstances,
+): CallFailure => ({
+  ...toTaskFailure(asText(task['task_status_msg']), requestId, circumstances),
+  charged: (deductionOf(task) ?? 0) > 0 ? 'yes' : 'no',
+});
 
 const emptySuccess = (task: Fields, requestId: string | undefined): CallFailure => {
   const isFree = deductionOf(task) === 0;
@@ -212,8 +186,3 @@ const wrongAddress = ({ status }: UpstreamAnswer): ProviderError =>
     retryable: false,
     upstream: { status },
   });
-
-const asRecord = (value: unknown): Fields | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
-
-const asText = (value: unknown): string => (typeof value === 'string' ? value : '');

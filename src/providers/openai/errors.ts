@@ -3,9 +3,23 @@
  * code, then by parameter and words, then by HTTP status: `type` is the same for every fault that a user can mend.
  */
 import type { CallFailure } from '../../core/failure.ts';
-import type { Secret } from '../../core/secret.ts';
-import { readRetryAfter } from '../retry-after.ts';
+import { asRecord } from '../fields.ts';
+import type { Fields } from '../fields.ts';
 import type { AdapterContext, UpstreamAnswer } from '../provider.ts';
+import {
+  badReference,
+  down,
+  noFunds,
+  noModel,
+  noPermission,
+  refusedContent,
+  refusedKey,
+  rejectedParameter,
+  tooFast,
+} from '../refusals.ts';
+import type { Meaning } from '../refusals.ts';
+import { readRetryAfter } from '../retry-after.ts';
+import { quote, toCallFailure } from '../to-call-failure.ts';
 import type { OpenAiSettings } from './settings.ts';
 
 /** What reading an answer takes beside the answer. */
@@ -20,18 +34,6 @@ export interface OpenAiError {
   /** Whether it refused what it had drawn. */
   readonly isOutput: boolean;
 }
-
-/** What an error means; the message may be followed by what the upstream said about a parameter. */
-type Meaning = Pick<CallFailure, 'code' | 'retryable' | 'retryAfterMs' | 'account'> & {
-  readonly message: string;
-  /** Whether the upstream's own words help the caller. */
-  readonly quoted?: true;
-};
-
-type Fields = Readonly<Record<string, unknown>>;
-
-const asRecord = (value: unknown): Fields | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 
 /** Codes are numbers at some servers. */
 const asText = (value: unknown): string =>
@@ -53,38 +55,13 @@ export const readError = (body: Fields | undefined): OpenAiError | undefined => 
   return { code, type, param: asText(error?.['param']), message, isOutput };
 };
 
-const refusedContent: Meaning = {
-  code: 'content_policy_violation',
-  retryable: false,
-  message: 'The provider refused the request for its content.',
-};
-const rejected: Meaning = {
-  code: 'provider_rejected_request',
-  retryable: false,
-  message: 'The provider rejected a parameter of the request.',
-  quoted: true,
-};
-/** Never quoted: the upstream repeats the whole prompt. */
-const badPrompt: Meaning = {
+const refusedRequest = refusedContent('the request');
+const refusedPicture = refusedContent('the picture that it drew');
+const longPrompt: Meaning = {
   code: 'prompt_rejected',
   retryable: false,
+  // Not quoted as other complaints are: the upstream repeats the whole prompt.
   message: 'The provider cannot take this prompt; it may be too long.',
-};
-const badReference: Meaning = {
-  code: 'reference_invalid',
-  retryable: false,
-  message: 'The provider cannot use the reference picture.',
-  quoted: true,
-};
-const refusedKey: Meaning = {
-  code: 'provider_auth_failed',
-  retryable: false,
-  account: true,
-  message: 'The provider refused the credentials that are configured for it.',
-};
-const noPermission: Meaning = {
-  ...refusedKey,
-  message: 'The account at the provider may not use this service.',
 };
 const unverified: Meaning = {
   ...refusedKey,
@@ -92,29 +69,12 @@ const unverified: Meaning = {
   account: false,
   message: 'The organisation at the provider must be verified before it may use this model.',
 };
-const noFunds: Meaning = {
-  code: 'provider_quota_exhausted',
-  retryable: false,
-  account: true,
+const limitReached: Meaning = {
+  ...noFunds,
   message: 'The account at the provider is out of funds, or at a limit that was set for it.',
 };
-const noModel: Meaning = {
-  code: 'model_unavailable',
-  retryable: false,
-  message: 'The upstream model is retired, unknown or not open to the account.',
-};
-const tooFast: Meaning = {
-  code: 'provider_rate_limited',
-  retryable: true,
-  message: 'The provider is limiting our rate.',
-};
-const down: Meaning = {
-  code: 'provider_unavailable',
-  retryable: true,
-  message: 'The provider could not serve the request for now.',
-};
 const wrongAddress: Meaning = {
-  ...rejected,
+  ...rejectedParameter,
   message: 'The provider has nothing for this request at the configured `base_url`.',
 };
 
@@ -123,17 +83,17 @@ const slowMs = 30_000;
 
 const meaningsByCode: ReadonlyMap<string, Meaning> = new Map(
   Object.entries({
-    moderation_blocked: refusedContent,
-    content_policy_violation: refusedContent,
-    content_filter: refusedContent,
-    contentFilter: refusedContent,
-    ResponsibleAIPolicyViolation: refusedContent,
-    billing_hard_limit_reached: noFunds,
-    insufficient_quota: noFunds,
-    credit_balance_exhausted: noFunds,
-    organization_spend_limit_exceeded: noFunds,
-    project_spend_limit_exceeded: noFunds,
-    organization_usage_limit_exceeded: noFunds,
+    moderation_blocked: refusedRequest,
+    content_policy_violation: refusedRequest,
+    content_filter: refusedRequest,
+    contentFilter: refusedRequest,
+    ResponsibleAIPolicyViolation: refusedRequest,
+    billing_hard_limit_reached: limitReached,
+    insufficient_quota: limitReached,
+    credit_balance_exhausted: limitReached,
+    organization_spend_limit_exceeded: limitReached,
+    project_spend_limit_exceeded: limitReached,
+    organization_usage_limit_exceeded: limitReached,
     invalid_api_key: refusedKey,
     invalid_organization: refusedKey,
     unsupported_country_region_territory: noPermission,
@@ -154,9 +114,9 @@ const isAboutModel = /\binvalid model\b|\bmodel\b.{0,80}(invalid|not valid|not e
 /** What the words tell where the code says nothing or too much. */
 const meaningOfWords = ({ code, type, param, message }: OpenAiError): Meaning | undefined => {
   if (/organi[sz]ation must be verified|verify organi[sz]ation/i.test(message)) return unverified;
-  if (/safety_violations|safety system|content filter/i.test(message)) return refusedContent;
-  if (type === 'insufficient_quota') return noFunds;
-  if (param === 'prompt' || /too long - 'prompt'/.test(message)) return badPrompt;
+  if (/safety_violations|safety system|content filter/i.test(message)) return refusedRequest;
+  if (type === 'insufficient_quota') return limitReached;
+  if (param === 'prompt' || /too long - 'prompt'/.test(message)) return longPrompt;
   if (param === 'model' || (code === '' && isAboutModel.test(message))) return noModel;
   if (/^(image|mask)/.test(param) || /^invalid image file/i.test(message)) return badReference;
   return undefined;
@@ -167,7 +127,7 @@ const meaningOfStatus = (status: number): Meaning => {
     case 401:
       return refusedKey;
     case 402:
-      return noFunds;
+      return limitReached;
     case 403:
       return noPermission;
     case 404:
@@ -182,7 +142,7 @@ const meaningOfStatus = (status: number): Meaning => {
     case 429:
       return tooFast;
     default:
-      return status >= 400 && status < 500 ? rejected : down;
+      return status >= 400 && status < 500 ? rejectedParameter : down;
   }
 };
 
@@ -191,16 +151,12 @@ const meaningOf = (status: number, error: OpenAiError): Meaning => {
   // Verification comes under any code, that of an unknown model included.
   if (words === unverified) return unverified;
   const known = meaningsByCode.get(error.code);
-  return known ?? (status < 500 ? words : undefined) ?? meaningOfStatus(status);
+  const meaning = known ?? (status < 500 ? words : undefined) ?? meaningOfStatus(status);
+  return meaning === refusedRequest && error.isOutput ? refusedPicture : meaning;
 };
 
-/** The upstream's own words without our key, masked keys and names of accounts and requests, cut to a line. */
-const quote = (message: string, apiKey: Secret | undefined): string =>
-  (apiKey === undefined ? message : message.replaceAll(apiKey.reveal(), '…'))
-    .replaceAll(/\b(sk|org|proj|req|user)[-_][\w*-]+|[\w*-]{36,}/g, '…')
-    .replaceAll(/\s+/g, ' ')
-    .trim()
-    .slice(0, 240);
+/** Masked keys, names of accounts and requests, and what looks like another id. */
+const ids = /\b(sk|org|proj|req|user)[-_][\w*-]+|[\w*-]{36,}/g;
 
 /** Milliseconds of a delay in words, such as `try again in 1m2.5s` or `in 300ms`. */
 const delayInWords = (message: string): number | undefined => {
@@ -224,32 +180,12 @@ export const toFailure = (
   answer: UpstreamAnswer,
   { nowMs, settings }: Circumstances,
 ): CallFailure => {
-  const { message, quoted, ...meaning } = meaningOf(answer.status, error);
-  const words = quoted ? quote(error.message, settings.api_key) : '';
-  const requestId = answer.headers['x-request-id'] ?? answer.headers['apim-request-id'];
-  const hint = retryAfterOf(answer, error.message, nowMs) ?? meaning.retryAfterMs;
-  const code = error.code || error.type;
-  return {
-    ...meaning,
-    message: sentence(meaning, message, words, error),
-    charged: 'no',
-    ...(meaning.retryable && hint !== undefined && { retryAfterMs: hint }),
-    upstream: {
-      status: answer.status,
-      ...(code !== '' && { code }),
-      ...(requestId !== undefined && { requestId }),
-    },
-  };
-};
-
-const sentence = (
-  { code }: Pick<Meaning, 'code'>,
-  message: string,
-  words: string,
-  { isOutput }: OpenAiError,
-): string => {
-  if (code === 'content_policy_violation' && isOutput) {
-    return 'The provider refused the picture that it drew for its content.';
-  }
-  return words === '' ? message : `${message} It said: “${words}”`;
+  const meaning = meaningOf(answer.status, error);
+  return toCallFailure(meaning, {
+    status: answer.status,
+    code: error.code || error.type,
+    requestId: answer.headers['x-request-id'] ?? answer.headers['apim-request-id'],
+    retryAfterMs: meaning.retryable ? retryAfterOf(answer, error.message, nowMs) : undefined,
+    words: quote(error.message, settings.api_key ? [settings.api_key] : [], ids),
+  });
 };

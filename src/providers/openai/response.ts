@@ -1,5 +1,7 @@
 import type { Adjustment } from '../../core/adjustment.ts';
 import type { CallRequest, Output } from '../../core/call.ts';
+import { asList, asRecord } from '../fields.ts';
+import type { Fields } from '../fields.ts';
 import { AnswerLost, isInlinePicture, ProviderError } from '../provider.ts';
 import type { Produced, UpstreamAnswer } from '../provider.ts';
 import { readError, toFailure } from './errors.ts';
@@ -26,7 +28,7 @@ export const readAnswer = (
     }
     throw lost(answer);
   }
-  const items = Array.isArray(body?.['data']) ? body['data'].map(asRecord) : [];
+  const items = asList(body?.['data']).map(asRecord);
   const outputs = items.flatMap((item) => outputIn(item) ?? []);
   if (outputs.length > 0) {
     const adjustments = [...adjustmentsOf(request), ...rewritten(items, request)];
@@ -36,12 +38,7 @@ export const readAnswer = (
   throw lost(answer);
 };
 
-type Fields = Readonly<Record<string, unknown>>;
-
 const noWords = { code: '', type: '', param: '', message: '', isOutput: false } as const;
-
-const asRecord = (value: unknown): Fields | undefined =>
-  typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : undefined;
 
 /** Whether nothing was drawn. A timeout and a caller who left say nothing about that, in whoever's words. */
 const isRefusal = (status: number, isInWords: boolean): boolean => {
