@@ -25,6 +25,7 @@ import { createServer, type Server } from './http/server.ts';
 import type { ServerParts } from './http/server-parts.ts';
 import { createFsImageStore } from './images/fs/fs-image-store.ts';
 import { createSpool, type Spool } from './images/spool.ts';
+import { createQueuePlaces } from './jobs/queue-places.ts';
 import { createSqliteJobQueue } from './jobs/sqlite/sqlite-job-queue.ts';
 import { createTaskEvents } from './observe/events.ts';
 import type { Logger } from './observe/logger.ts';
@@ -251,6 +252,7 @@ export const createApp = async ({
     models,
     events,
     queue,
+    places: createQueuePlaces(queue, config.limits.queue),
     clock,
     logger,
     randomBytes,

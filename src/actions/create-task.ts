@@ -10,8 +10,9 @@ import { formatSize, isSameSize, type Size } from '../core/size.ts';
 import type { Task } from '../core/task.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
+import type { QueuePlaces } from '../jobs/queue-places.ts';
 import type { ModelCatalog, PublicModel } from '../providers/catalog.ts';
-import type { NewTask, TaskStore } from '../tasks/task-store.ts';
+import type { IdempotencyRecord, InsertOutcome, NewTask, TaskStore } from '../tasks/task-store.ts';
 import { findModel } from './find-model.ts';
 
 /** What accepting a task needs. */
@@ -19,6 +20,7 @@ export interface CreateTaskParts {
   readonly tasks: Pick<TaskStore, 'insert' | 'get'>;
   readonly models: ModelCatalog;
   readonly queue: Pick<JobQueue, 'announce'>;
+  readonly places: QueuePlaces;
   readonly images: Pick<ImageStore, 'delete'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly randomBytes: RandomBytes;
@@ -34,9 +36,20 @@ export interface CreateTaskInput {
   readonly request: GenerationRequest;
   /** The reference picture, when the request carried it; then `request.reference` is absent. */
   readonly referenceBytes?: Uint8Array;
-  /** Present when the caller sent `Idempotency-Key`; `body` is the JSON as it was parsed. */
-  readonly idempotency?: { readonly key: string; readonly body: JsonValue };
+  /** Present when a repetition of the request can be told; `body` is the JSON as it was parsed. */
+  readonly idempotency?: { readonly by: RequestMark; readonly body: JsonValue };
 }
+
+/**
+ * How a repetition is told: by the caller's `Idempotency-Key`, or by an official SDK of OpenAI, which sends a request
+ * again by itself when no answer came, says how often it did, and names nothing else that the two have in common.
+ */
+export type RequestMark =
+  | { readonly kind: 'key'; readonly key: string }
+  | { readonly kind: 'sdk'; readonly retries: number };
+
+/** The SDKs try again after half a second to eight, and wait for an answer before; then it is another wish. */
+const SDK_RETRIES_WITHIN_MS = 120_000;
 
 /** The task, and whether an earlier request had made it. */
 export interface CreatedTask {
@@ -46,7 +59,7 @@ export interface CreatedTask {
 
 /**
  * Accepts a task: when it returns, the task survives a power cut and somebody will work on it. Throws
- * `model_not_found`, `model_unavailable`, `invalid_parameter` (size) and `idempotency_key_reused`.
+ * `model_not_found`, `model_unavailable`, `invalid_parameter` (size), `idempotency_key_reused` and `queue_full`.
  */
 export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput): Promise<CreatedTask> => {
   parts.admit();
@@ -57,35 +70,71 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
 
   const createdAtMs = parts.clock.nowMs();
   const id = newId('task', createdAtMs, parts.randomBytes);
-  const reference = referenceBytes === undefined ? undefined : await parts.storeReference(id, referenceBytes);
+  const record = idempotency && recordOf(idempotency, createdAtMs);
   const task: NewTask = {
     id,
     keyId,
-    request: reference === undefined ? request : { ...request, reference },
+    request,
     createdAtMs,
-    ...(idempotency !== undefined && {
-      idempotency: {
-        key: idempotency.key,
-        bodyHash: createHash('sha256').update(canonicalJson(idempotency.body)).digest('hex'),
-        forgetBeforeMs: createdAtMs - requestLimits.idempotencyMs,
-      },
-    }),
+    ...(record !== undefined && { idempotency: record }),
   };
-
+  const place = parts.places.take();
+  if (place === undefined) return replayOnly(parts, task);
+  let reference: Reference | undefined;
   let isCreated = false;
   try {
-    const inserted = await parts.tasks.insert(task);
-    if (inserted.outcome === 'conflict') throw reusedKey();
-    if (inserted.outcome === 'replayed') return await replay(parts, inserted.taskId, keyId);
+    reference = referenceBytes && (await parts.storeReference(id, referenceBytes));
+    const accepted = reference === undefined ? task : { ...task, request: { ...request, reference } };
+    const inserted = await parts.tasks.insert(accepted);
+    if (inserted.outcome !== 'created') return await answerEarlier(parts, inserted, task);
     isCreated = true;
+    parts.queue.announce({ taskId: id, lane: request.model, keyId, createdAtMs });
+    return {
+      task: { id, keyId, status: 'pending', request: accepted.request, createdAtMs, adjustments: [] },
+      isReplay: false,
+    };
   } finally {
+    place.release();
     if (!isCreated && reference?.at === 'store') await parts.images.delete(reference.key);
   }
-  parts.queue.announce({ taskId: id, lane: request.model, keyId, createdAtMs });
+};
+
+const recordOf = (
+  { by, body }: NonNullable<CreateTaskInput['idempotency']>,
+  nowMs: number,
+): IdempotencyRecord => {
+  const bodyHash = createHash('sha256').update(canonicalJson(body)).digest('hex');
+  if (by.kind === 'key') return { key: by.key, bodyHash, forgetBeforeMs: nowMs - requestLimits.idempotencyMs };
   return {
-    task: { id, keyId, status: 'pending', request: task.request, createdAtMs, adjustments: [] },
-    isReplay: false,
+    // A key of a caller never begins with a space.
+    key: ` sdk ${bodyHash}`,
+    bodyHash,
+    forgetBeforeMs: nowMs - SDK_RETRIES_WITHIN_MS,
+    ...(by.retries === 0 && { isFirst: true }),
   };
+};
+
+/** When nothing new is taken: what was taken before is answered all the same. */
+const replayOnly = async (parts: CreateTaskParts, task: NewTask): Promise<CreatedTask> => {
+  const { idempotency } = task;
+  const inserted: InsertOutcome =
+    idempotency === undefined
+      ? { outcome: 'declined' }
+      : await parts.tasks.insert({ ...task, isReplayOnly: true });
+  return answerEarlier(parts, inserted, task);
+};
+
+/** The task of an earlier request, when the store made none for this one. */
+const answerEarlier = async (
+  parts: CreateTaskParts,
+  inserted: InsertOutcome,
+  { keyId }: NewTask,
+): Promise<CreatedTask> => {
+  if (inserted.outcome === 'conflict') throw reusedKey();
+  if (inserted.outcome === 'replayed') return replay(parts, inserted.taskId, keyId);
+  throw new LimnerError('queue_full', 'Too many tasks are waiting. Try again in a moment.', {
+    retryAfterMs: parts.places.retryAfterMs,
+  });
 };
 
 const replay = async (parts: CreateTaskParts, taskId: string, keyId: string): Promise<CreatedTask> => {

@@ -80,6 +80,10 @@ export interface Config {
     readonly taskTtlMs: number;
   };
   readonly taskDeadlineMs: number;
+  readonly limits: {
+    /** Tasks that wait and have not begun; more are refused. */
+    readonly queue: number;
+  };
   readonly onUnconfirmed: UnconfirmedPolicy;
   readonly logLevel: LogLevel;
   readonly sandbox: SandboxMode;
@@ -109,6 +113,7 @@ export const defaults = {
   urlTtlMs: day,
   taskTtlMs: 30 * day,
   taskDeadlineMs: 15 * minute,
+  queueLimit: 100_000,
   onUnconfirmed: 'fail',
   logLevel: 'info',
   sandbox: 'auto',

@@ -27,6 +27,7 @@ export const describeConfig = (config: Config): readonly DescribedSetting[] => {
   add('retention.url_ttl', formatDuration(config.retention.urlTtlMs));
   add('retention.task_ttl', formatDuration(config.retention.taskTtlMs));
   add('task_deadline', formatDuration(config.taskDeadlineMs));
+  add('limits.queue', config.limits.queue);
   add('on_unconfirmed', config.onUnconfirmed);
   add('log_level', config.logLevel);
   add('fetch_allow', config.fetchAllow.length === 0 ? undefined : config.fetchAllow);

@@ -171,6 +171,7 @@ const ownSettings = (tree: ConfigTree, cwd: string, { environment, report, repor
     },
     taskDeadlineMs:
       positiveDuration(tree.task_deadline, ['task_deadline'], report) ?? defaults.taskDeadlineMs,
+    limits: { queue: tree.limits?.queue ?? defaults.queueLimit },
     onUnconfirmed: tree.on_unconfirmed ?? defaults.onUnconfirmed,
     logLevel: tree.log_level ?? defaults.logLevel,
     ...(apiKey !== undefined && { apiKey: new Secret(apiKey) }),
@@ -179,7 +180,7 @@ const ownSettings = (tree: ConfigTree, cwd: string, { environment, report, repor
 };
 
 const unreadKeys = (tree: ConfigTree): readonly string[] =>
-  (['limits', 'labels'] as const)
+  (['labels'] as const)
     .filter((key) => Object.keys(tree[key] ?? {}).length > 0)
     .map((key) => `${key} is set, and this version does not read it`);
 

@@ -210,7 +210,13 @@ const properties = <P extends TSchema>(providers: P) =>
     ),
     providers: optional(providers),
     models: optional(Type.Record(Type.String(), model, { description: 'Public model names.' })),
-    limits: optional(anything('Not read yet.')),
+    limits: optional(
+      map('How much is taken.', {
+        queue: optional(
+          count(1, 10_000_000, 'Tasks that may wait before they begin; more are refused.', 100_000),
+        ),
+      }),
+    ),
     labels: optional(anything('Not read yet.')),
   }) as const;
 

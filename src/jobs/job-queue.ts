@@ -45,6 +45,8 @@ export interface JobQueue {
   advance(): void;
   /** How many jobs have not begun. */
   readonly queued: number;
+  /** How long it takes from one job that begins to the next, of late. */
+  readonly beginsEveryMs: number;
   /** Hands out nothing more, and resolves when the handlers at work have returned. */
   stop(): Promise<void>;
 }

@@ -8,7 +8,7 @@ import { prepare } from '../database/prepared.ts';
 import type { CallRow, IdempotencyRow, ImageRow, JobRow, TaskRow } from '../database/schema.ts';
 import { recordEnding } from '../webhooks/record-ending.ts';
 import { fromCall, fromImage } from './rows.ts';
-import type { Claim, Ending, InsertOutcome, NewTask, Written } from './task-store.ts';
+import type { Claim, Ending, IdempotencyRecord, InsertOutcome, NewTask, Written } from './task-store.ts';
 
 const open = ['pending', 'processing'] as const;
 
@@ -67,21 +67,33 @@ const upsertIdempotency = prepare<IdempotencyRow>('upsertIdempotency', (db, valu
     ),
 );
 
+/** What an earlier request left that this one repeats. */
+const earlierOf = async (
+  connection: Connection,
+  keyId: string,
+  { key, forgetBeforeMs, isFirst }: IdempotencyRecord,
+): Promise<IdempotencyRow | undefined> => {
+  if (isFirst === true) return undefined;
+  const earlier = await firstRow(connection, idempotencyOf, { key_id: keyId, idempotency_key: key });
+  return earlier !== undefined && earlier.created_at >= forgetBeforeMs ? earlier : undefined;
+};
+
 /** Accepts a task, its job and its idempotency record together. */
 export const insertTask = operation(
   'insertTask',
   async (connection, task: NewTask): Promise<InsertOutcome> => {
     const { id, keyId, request, createdAtMs, idempotency } = task;
+    const earlier = idempotency && (await earlierOf(connection, keyId, idempotency));
+    if (idempotency !== undefined && earlier !== undefined) {
+      return earlier.body_hash === idempotency.bodyHash
+        ? { outcome: 'replayed', taskId: earlier.task_id }
+        : { outcome: 'conflict' };
+    }
+    if (task.isReplayOnly === true) return { outcome: 'declined' };
     if (idempotency !== undefined) {
-      const record = { key_id: keyId, idempotency_key: idempotency.key };
-      const earlier = await firstRow(connection, idempotencyOf, record);
-      if (earlier !== undefined && earlier.created_at >= idempotency.forgetBeforeMs) {
-        return earlier.body_hash === idempotency.bodyHash
-          ? { outcome: 'replayed', taskId: earlier.task_id }
-          : { outcome: 'conflict' };
-      }
       await connection.run(upsertIdempotency, {
-        ...record,
+        key_id: keyId,
+        idempotency_key: idempotency.key,
         body_hash: idempotency.bodyHash,
         task_id: id,
         created_at: createdAtMs,

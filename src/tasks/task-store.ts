@@ -14,13 +14,29 @@ export interface NewTask {
   readonly keyId: string;
   readonly request: GenerationRequest;
   readonly createdAtMs: number;
-  /** Present when the caller sent `Idempotency-Key`. */
-  readonly idempotency?: { readonly key: string; readonly bodyHash: string; readonly forgetBeforeMs: number };
+  /** Present when a repetition of the request must not make another task. */
+  readonly idempotency?: IdempotencyRecord;
+  /** Nothing is to be accepted now: only an earlier task may be answered. */
+  readonly isReplayOnly?: true;
 }
 
-/** `created`: the task is new. `replayed`: the same request had made it. `conflict`: the key was used with another body. */
+/** How a request is known again. */
+export interface IdempotencyRecord {
+  readonly key: string;
+  readonly bodyHash: string;
+  /** An older record counts for nothing. */
+  readonly forgetBeforeMs: number;
+  /** This request is known not to be a repetition: the record is of its task from now on. */
+  readonly isFirst?: true;
+}
+
+/**
+ * `created`: the task is new. `replayed`: the same request had made it. `conflict`: the key was used with another body.
+ * `declined`: it would be new, and was to be a replay only.
+ */
 export type InsertOutcome =
   | { readonly outcome: 'created' }
+  | { readonly outcome: 'declined' }
   | { readonly outcome: 'replayed'; readonly taskId: string }
   | { readonly outcome: 'conflict' };
 

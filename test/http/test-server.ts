@@ -17,6 +17,7 @@ import type { ProviderState } from '../../src/engine/provider-health.ts';
 import { createServer } from '../../src/http/server.ts';
 import type { ServerParts } from '../../src/http/server-parts.ts';
 import { createFsImageStore } from '../../src/images/fs/fs-image-store.ts';
+import { createQueuePlaces } from '../../src/jobs/queue-places.ts';
 import { createSqliteJobQueue } from '../../src/jobs/sqlite/sqlite-job-queue.ts';
 import { createTaskEvents } from '../../src/observe/events.ts';
 import { createLogger, type Logger } from '../../src/observe/logger.ts';
@@ -77,7 +78,7 @@ const createStillClock = () => {
 
 /** Starts a server; call `close` when done. */
 export const startTestServer = async (
-  settings: { readonly logger?: Logger; readonly publicUrl?: string } = {},
+  settings: { readonly logger?: Logger; readonly publicUrl?: string; readonly queueLimit?: number } = {},
 ) => {
   const folder = await mkdtemp(join(tmpdir(), 'limner-http-'));
   const clock = createStillClock();
@@ -117,6 +118,7 @@ export const startTestServer = async (
     images,
     events,
     queue,
+    places: createQueuePlaces(queue, settings.queueLimit ?? 1_000),
     clock,
     logger,
     randomBytes,

@@ -36,6 +36,9 @@ const allJobs = prepare<Record<never, never>, JobRow & Pick<TaskRow, 'status' | 
 /** How long a job rests after its handler threw: a fault of ours must not become a busy loop. */
 const PAUSE_AFTER_FAULT_MS = 5_000;
 
+/** Of how many jobs the rate is told at which they begin. */
+const LATE_BEGINS = 32;
+
 /** How many jobs that had begun before a crash go on together: their upstreams shall not meet all of them at once. */
 const RECOVERED_TOGETHER = 64;
 
@@ -62,6 +65,8 @@ export const createSqliteJobQueue = (settings: {
   /** Jobs woken while their handler was at work: they are handled once more. */
   const woken = new Set<string>();
   const resting = new Map<string, { readonly job: Job; readonly cancel: () => void }>();
+  /** When the last jobs left their lanes, oldest first. */
+  const beganAtMs: number[] = [];
   let worker: JobWorker | undefined;
   let isStopped = false;
 
@@ -123,6 +128,8 @@ export const createSqliteJobQueue = (settings: {
   const advanceLane = (lane: FairQueue<Job>): void => {
     for (let job = lane.peek(); job !== undefined && worker?.admit(job) === true; job = lane.peek()) {
       lane.shift();
+      beganAtMs.push(clock.nowMs());
+      if (beganAtMs.length > LATE_BEGINS) beganAtMs.shift();
       begin(job);
     }
   };
@@ -172,6 +179,11 @@ export const createSqliteJobQueue = (settings: {
     advance,
     get queued() {
       return [...lanes.values()].reduce((sum, lane) => sum + lane.size, 0);
+    },
+    get beginsEveryMs() {
+      // Until now, so that it grows while nothing begins.
+      const [oldest] = beganAtMs;
+      return oldest === undefined ? 0 : (clock.nowMs() - oldest) / beganAtMs.length;
     },
     stop: async () => {
       isStopped = true;

@@ -155,6 +155,30 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
       expect((await store.list({ keyId: 'key_one', limit: 100 })).tasks).toHaveLength(1);
     });
 
+    it('makes nothing for a request that may only be a replay', async () => {
+      const idempotency = { key: 'k', bodyHash: 'a', forgetBeforeMs: 0 };
+      const declined = newTask({ idempotency, isReplayOnly: true });
+      expect(await store.insert(declined)).toEqual({ outcome: 'declined' });
+      expect(await store.get(declined.id, declined.keyId)).toBeUndefined();
+      const first = newTask({ idempotency });
+      expect(await store.insert(first)).toEqual({ outcome: 'created' });
+      expect(await store.insert(newTask({ idempotency, isReplayOnly: true }))).toEqual({
+        outcome: 'replayed',
+        taskId: first.id,
+      });
+    });
+
+    it('makes a new task for a first request, whose repetitions are of it from then on', async () => {
+      const idempotency = { key: 'k', bodyHash: 'a', forgetBeforeMs: 0 };
+      await store.insert(newTask({ idempotency }));
+      const second = newTask({ idempotency: { ...idempotency, isFirst: true } });
+      expect(await store.insert(second)).toEqual({ outcome: 'created' });
+      expect(await store.insert(newTask({ idempotency }))).toEqual({
+        outcome: 'replayed',
+        taskId: second.id,
+      });
+    });
+
     it('refuses an idempotency key with another body, keeps keys apart by caller, and forgets in time', async () => {
       const idempotency = { key: 'k', bodyHash: 'a', forgetBeforeMs: 0 };
       await store.insert(newTask({ idempotency }));

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http';
+import type { RequestMark } from '../../../actions/create-task.ts';
 import { LimnerError } from '../../../core/errors.ts';
 import { type GenerationRequest, requestLimits } from '../../../core/request.ts';
 import { parseSize } from '../../../core/size.ts';
@@ -31,8 +33,20 @@ export const readRequest = (
   return referenceBytes === undefined ? { request } : { request, referenceBytes };
 };
 
+/**
+ * How a repetition of the request will be known: by its `Idempotency-Key`, or as that of an official SDK of OpenAI. Throws
+ * `invalid_parameter` when the key is empty or too long.
+ */
+export const readRequestMark = (headers: IncomingHttpHeaders): RequestMark | undefined => {
+  const key = readIdempotencyKey(headers['idempotency-key']);
+  if (key !== undefined) return { kind: 'key', key };
+  const retries = headers['x-stainless-retry-count'];
+  if (typeof retries === 'string' && /^\d{1,4}$/.test(retries)) return { kind: 'sdk', retries: Number(retries) };
+  return headers['x-stainless-lang'] === undefined ? undefined : { kind: 'sdk', retries: 0 };
+};
+
 /** The `Idempotency-Key`, if one was sent; throws `invalid_parameter` when it is empty or too long. */
-export const readIdempotencyKey = (header: string | readonly string[] | undefined): string | undefined => {
+const readIdempotencyKey = (header: string | readonly string[] | undefined): string | undefined => {
   if (header === undefined) return undefined;
   if (
     typeof header === 'string' &&

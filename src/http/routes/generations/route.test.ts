@@ -305,6 +305,78 @@ describe('bad input', () => {
   });
 });
 
+describe('a retry that an official SDK makes by itself', () => {
+  const post = (retries: string | undefined, body: unknown, headers: Record<string, string> = {}) =>
+    server.send('POST', PATH, {
+      body,
+      headers: {
+        'x-stainless-lang': 'js',
+        ...(retries !== undefined && { 'x-stainless-retry-count': retries }),
+        ...headers,
+      },
+    });
+  const idOf = async (answer: ReturnType<typeof post>) => (await answer).json<TaskView>().task_id;
+  const body = (prompt: string) => ({ model: 'jimeng', prompt });
+
+  test('gets the task that the first request made, and makes none', async () => {
+    const first = await idOf(post('0', body('once')));
+    const before = await server.stored();
+    const again = await post('1', body('once'));
+    expect(again.json()).toMatchObject({ task_id: first });
+    expect(again.headers['idempotent-replayed']).toBe('true');
+    expect(await idOf(post('2', body('once')))).toBe(first);
+    expect(await server.stored()).toEqual(before);
+  });
+
+  test('makes one task also when both arrive at once, or the first one never did', async () => {
+    const [first, again] = await Promise.all([idOf(post('0', body('race'))), idOf(post('1', body('race')))]);
+    expect(again).toBe(first);
+    const alone = await idOf(post('1', body('lost')));
+    expect(await idOf(post('2', body('lost')))).toBe(alone);
+  });
+
+  test('is told from a second wish: another body, another caller, a new request, two minutes later', async () => {
+    const first = await idOf(post('0', body('twice')));
+    expect(await idOf(post('1', body('thrice')))).not.toBe(first);
+    const stranger = { authorization: `Bearer ${server.keys.stranger}` };
+    expect(await idOf(post('1', body('twice'), stranger))).not.toBe(first);
+    const second = await idOf(post(undefined, body('twice')));
+    expect(second).not.toBe(first);
+    expect(await idOf(post('1', body('twice')))).toBe(second);
+    server.clock.advance(120_001);
+    expect(await idOf(post('2', body('twice')))).not.toBe(second);
+  });
+
+  test('goes by its Idempotency-Key when it has one', async () => {
+    const first = await idOf(post('0', body('keyed')));
+    expect(await idOf(post('1', body('keyed'), { 'idempotency-key': 'other' }))).not.toBe(first);
+  });
+});
+
+describe('a full queue', () => {
+  test('refuses what is new before anything is stored, and answers what was accepted', async () => {
+    const own = await startTestServer({ queueLimit: 3 });
+    const post = (headers: Record<string, string> = {}, extra: object = {}) =>
+      own.send('POST', PATH, { body: { ...valid, ...extra }, headers });
+    const key = { 'idempotency-key': 'kept' };
+    const first = (await post(key)).json<TaskView>().task_id;
+    // Two places are left for ten who come together.
+    const answers = await Promise.all(Array.from({ length: 10 }, () => post()));
+    expect(answers.filter(({ statusCode }) => statusCode === 200)).toHaveLength(2);
+    const refused = answers.find(({ statusCode }) => statusCode !== 200);
+    expect([refused?.statusCode, refused?.json()]).toMatchObject([429, { error: { code: 'queue_full' } }]);
+    expect(Number(refused?.headers['retry-after'])).toBeGreaterThan(0);
+    const before = await own.stored();
+    const url = `data:image/png;base64,${'A'.repeat(64)}`;
+    expect((await post({}, { url })).statusCode).toBe(429);
+    const replay = await post(key);
+    expect([replay.statusCode, replay.json<TaskView>().task_id]).toEqual([200, first]);
+    expect((await post({ 'idempotency-key': 'new' })).statusCode).toBe(429);
+    expect(await own.stored()).toEqual(before);
+    await own.close();
+  });
+});
+
 describe('Idempotency-Key', () => {
   const post = (key: string, body: unknown, headers: Record<string, string> = {}) =>
     server.send('POST', PATH, { body, headers: { 'idempotency-key': key, ...headers } });

@@ -15,7 +15,7 @@ import type { Server } from '../../server.ts';
 import type { ServerParts } from '../../server-parts.ts';
 import { LAST_EVENT, openEvents, readLastEventId } from './events.ts';
 import { createPresenter } from './present.ts';
-import { readIdempotencyKey, readRequest } from './read-request.ts';
+import { readRequest, readRequestMark } from './read-request.ts';
 import { cancelSchema, createSchema, deleteSchema, eventsSchema, getSchema, listSchema } from './schema.ts';
 import { sendTask } from './send-task.ts';
 
@@ -32,14 +32,12 @@ export const registerGenerationRoutes = (app: Server, parts: ServerParts, links:
   const present = createPresenter(parts, links);
 
   app.post(PATH, { schema: createSchema }, async (request, reply) => {
-    const idempotencyKey = readIdempotencyKey(request.headers['idempotency-key']);
+    const mark = readRequestMark(request.headers);
     const keyId = request.caller.id;
     const created = await createTask(parts, {
       keyId,
       ...readRequest(request.body),
-      ...(idempotencyKey !== undefined && {
-        idempotency: { key: idempotencyKey, body: request.body as JsonValue },
-      }),
+      ...(mark !== undefined && { idempotency: { by: mark, body: request.body as JsonValue } }),
     });
     let { task } = created;
     if (created.isReplay) reply.header('idempotent-replayed', 'true');
