@@ -1,24 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { planCalls } from '../../core/plan.ts';
-import { formatSize, parseSize } from '../../core/size.ts';
+import { formatSize } from '../../core/size.ts';
+import { plannedCall, sizeOf } from '../contract/samples.ts';
 import { cardOf } from './models.ts';
 
-const drawn = (model: string, asked: string): string => {
-  const size = parseSize(asked);
-  if (!size) throw new Error(`not a size: ${asked}`);
-  const request = {
-    model: 'public',
-    prompt: 'a cat',
-    n: 1,
-    size,
-    responseFormat: 'url',
-    outputFormat: 'auto',
-    watermark: false,
-  } as const;
-  const [call] = planCalls({ request, card: cardOf(model), hasReference: false }).calls;
-  if (!call) throw new Error('no call');
-  return formatSize(call.size);
-};
+const drawn = (model: string, asked: string): string =>
+  formatSize(plannedCall(cardOf(model), { size: sizeOf(asked) }).size);
 
 /** What a caller asks, and what 5.0 pro, 4.5 and 3.0 are asked to draw. */
 const table = [

@@ -1,24 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import type { CallRequest } from '../../core/call.ts';
+import { callOf, reference } from '../contract/samples.ts';
 import { toBody } from './request.ts';
 
-const call: CallRequest = {
-  model: 'doubao-seedream-5-0-pro-260628',
-  prompt: 'a cat',
-  images: 1,
-  firstImage: 0,
-  size: { width: 1024, height: 1792 },
-  watermark: false,
-  hasReference: false,
-};
-
-const reference = {
-  format: 'jpeg',
-  width: 64,
-  height: 64,
-  // A window on a larger buffer, as a file read gives it.
-  bytes: async () => new Uint8Array([9, 1, 2, 3, 9]).subarray(1, 4),
-} as const;
+const call = callOf('doubao-seedream-5-0-pro-260628', { size: { width: 1024, height: 1792 } });
 
 describe('the body for Ark', () => {
   it('always says size and watermark, and asks for links', async () => {

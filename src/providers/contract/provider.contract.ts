@@ -33,6 +33,7 @@ import type {
   UpstreamClient,
 } from '../provider.ts';
 import { createUpstreamClient, createUpstreamDispatcher } from '../upstream-client.ts';
+import { requestOf } from './samples.ts';
 
 /** The cases, by the names under which a subject skips them. */
 export const caseNames = [
@@ -117,15 +118,7 @@ const transportHeaders = [
 
 const callId = 'call_01jdzx8w4r0000000000000000';
 
-const plain: GenerationRequest = {
-  model: 'public-model',
-  prompt: 'A lighthouse at dusk',
-  n: 1,
-  size: { width: 1024, height: 1024 },
-  responseFormat: 'url',
-  outputFormat: 'auto',
-  watermark: false,
-};
+const plain = requestOf({ prompt: 'A lighthouse at dusk' });
 
 /** Values that turn up nowhere else by chance. */
 const rich: GenerationRequest = {

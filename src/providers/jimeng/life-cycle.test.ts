@@ -4,6 +4,7 @@ import { startJimengEmulator } from '../../../upstreams/jimeng/index.ts';
 import type { JimengEmulator } from '../../../upstreams/jimeng/index.ts';
 import type { CallRequest } from '../../core/call.ts';
 import { Secret } from '../../core/secret.ts';
+import { callOf } from '../contract/samples.ts';
 import { AnswerLost, ProviderError } from '../provider.ts';
 import type { AdapterContext, Progress } from '../provider.ts';
 import { createUpstreamClient, createUpstreamDispatcher } from '../upstream-client.ts';
@@ -46,16 +47,8 @@ const context = (nowMs = now): AdapterContext<JimengSettings> => {
 };
 
 const send = async (request: Partial<CallRequest> = {}): Promise<JimengHandle> => {
-  const call = {
-    model: 'jimeng_t2i_v40',
-    prompt: 'A lighthouse at dusk',
-    images: 1,
-    firstImage: 0,
-    size: { width: 1024, height: 1792 },
-    watermark: false,
-    hasReference: false,
-    ...request,
-  };
+  const size = { width: 1024, height: 1792 };
+  const call = callOf('jimeng_t2i_v40', { prompt: 'A lighthouse at dusk', size, ...request });
   const answer = await jimeng.send(call, context());
   if (answer.state !== 'accepted') throw new Error('the call was not accepted');
   return answer.handle;
@@ -161,18 +154,7 @@ it('has lost a task that the vendor remembers no more', async () => {
 });
 
 it('says that a clock is off when the vendor finds the signature expired', async () => {
-  const request = jimeng.send(
-    {
-      model: 'jimeng_t2i_v40',
-      prompt: 'a',
-      images: 1,
-      firstImage: 0,
-      size: { width: 1024, height: 1024 },
-      watermark: false,
-      hasReference: false,
-    },
-    context(now - 901_000),
-  );
+  const request = jimeng.send(callOf('jimeng_t2i_v40'), context(now - 901_000));
   await expect(request).rejects.toMatchObject({
     failure: { code: 'provider_auth_failed', retryOnce: true, upstream: { code: 'InvalidTimestamp' } },
   });

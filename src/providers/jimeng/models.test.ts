@@ -1,25 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { priceOf } from '../../core/model-card.ts';
-import { planCalls } from '../../core/plan.ts';
-import { formatSize, parseSize } from '../../core/size.ts';
+import { formatSize } from '../../core/size.ts';
+import { plannedCall, sizeOf } from '../contract/samples.ts';
 import { cardOf, cards } from './models.ts';
 
-const drawn = (model: string, asked: string): string => {
-  const size = parseSize(asked);
-  if (!size) throw new Error(`not a size: ${asked}`);
-  const request = {
-    model: 'public',
-    prompt: 'a cat',
-    n: 1,
-    size,
-    responseFormat: 'url',
-    outputFormat: 'auto',
-    watermark: false,
-  } as const;
-  const [call] = planCalls({ request, card: cardOf(model), hasReference: false }).calls;
-  if (!call) throw new Error('no call');
-  return formatSize(call.size);
-};
+const drawn = (model: string, asked: string): string =>
+  formatSize(plannedCall(cardOf(model), { size: sizeOf(asked) }).size);
 
 /** What a caller asks, and what 4.0, 3.0, image to image 3.0 and 2.1 are asked to draw. */
 const table = [

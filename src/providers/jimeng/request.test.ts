@@ -1,26 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { CallRequest } from '../../core/call.ts';
 import { Secret } from '../../core/secret.ts';
+import { callOf, reference } from '../contract/samples.ts';
 import { toQueryBody, toRequest, toSubmitBody } from './request.ts';
 import { authorizationOf, sha256 } from './sign.ts';
 
-const call: CallRequest = {
-  model: 'jimeng_t2i_v40',
-  prompt: 'a cat',
-  images: 1,
-  firstImage: 0,
-  size: { width: 1024, height: 1792 },
-  watermark: false,
-  hasReference: false,
-};
-
-const reference = {
-  format: 'jpeg',
-  width: 64,
-  height: 64,
-  // A window on a larger buffer, as a file read gives it.
-  bytes: async () => new Uint8Array([9, 1, 2, 3, 9]).subarray(1, 4),
-} as const;
+const call = callOf('jimeng_t2i_v40', { size: { width: 1024, height: 1792 } });
 
 describe('the body of a submit', () => {
   it('always asks 4.x for one picture, because each of a group is billed', async () => {

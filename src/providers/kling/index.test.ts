@@ -5,10 +5,10 @@ import sharp from 'sharp';
 import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { startKlingEmulator } from '../../../upstreams/kling/index.ts';
 import type { KlingEmulator } from '../../../upstreams/kling/index.ts';
-import type { CallRequest } from '../../core/call.ts';
 import { Secret } from '../../core/secret.ts';
 import { createSpool } from '../../images/spool.ts';
 import { describeProvider } from '../contract/provider.contract.ts';
+import { callOf } from '../contract/samples.ts';
 import { AnswerLost, ProviderError } from '../provider.ts';
 import type { AdapterContext } from '../provider.ts';
 import { createUpstreamClient, createUpstreamDispatcher } from '../upstream-client.ts';
@@ -141,15 +141,7 @@ describe('a call to Kling', () => {
     };
   };
 
-  const call = (prompt: string, images = 1): CallRequest => ({
-    model: 'kling-v3',
-    prompt,
-    images,
-    firstImage: 0,
-    size: { width: 1024, height: 1024 },
-    watermark: false,
-    hasReference: false,
-  });
+  const call = (prompt: string, images = 1) => callOf('kling-v3', { prompt, images });
 
   const send = async (prompt: string, callId?: string): Promise<unknown> =>
     kling.send(call(prompt), await contextFor(callId)).catch((error: unknown) => error);

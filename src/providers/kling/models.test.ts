@@ -1,29 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { priceOf } from '../../core/model-card.ts';
 import { planCalls } from '../../core/plan.ts';
-import { parseSize } from '../../core/size.ts';
+import { requestOf, sizeOf } from '../contract/samples.ts';
 import { cardOf, cards, wireSizeOf } from './models.ts';
 
-const sizeOf = (text: string) => {
-  const size = parseSize(text);
-  if (!size) throw new Error(`not a size: ${text}`);
-  return size;
-};
-
 const planned = (asked: string, n = 1) =>
-  planCalls({
-    request: {
-      model: 'keling',
-      prompt: 'a cat',
-      n,
-      size: sizeOf(asked),
-      responseFormat: 'url',
-      outputFormat: 'auto',
-      watermark: false,
-    },
-    card: cardOf('kling-v3'),
-    hasReference: false,
-  }).calls;
+  planCalls({ request: requestOf({ n, size: sizeOf(asked) }), card: cardOf('kling-v3'), hasReference: false })
+    .calls;
 
 describe('the size that Kling is asked to draw', () => {
   it.each([

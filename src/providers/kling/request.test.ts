@@ -1,26 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import type { CallRequest } from '../../core/call.ts';
 import { planCalls } from '../../core/plan.ts';
+import { callOf, reference, requestOf } from '../contract/samples.ts';
 import { cardOf } from './models.ts';
 import { toBody } from './request.ts';
 
-const call: CallRequest = {
-  model: 'kling-v3',
-  prompt: 'a cat',
-  images: 3,
-  firstImage: 0,
-  size: { width: 768, height: 1360 },
-  watermark: false,
-  hasReference: false,
-};
-
-const reference = {
-  format: 'jpeg',
-  width: 300,
-  height: 300,
-  // A window on a larger buffer, as a file read gives it.
-  bytes: async () => new Uint8Array([9, 1, 2, 3, 9]).subarray(1, 4),
-} as const;
+const call = callOf('kling-v3', { images: 3, size: { width: 768, height: 1360 } });
 
 describe('the body for Kling', () => {
   it('names the model as `model_name`, which older code called `model`, and says every default', async () => {
@@ -52,16 +36,7 @@ describe('the body for Kling', () => {
     [true, undefined],
   ])('omits negative_prompt whenever an image is set: %s', async (hasReference, expected) => {
     const plan = planCalls({
-      request: {
-        model: 'keling',
-        prompt: 'a cat',
-        n: 1,
-        size: { width: 1024, height: 1024 },
-        responseFormat: 'url',
-        outputFormat: 'auto',
-        watermark: true,
-        negativePrompt: 'dogs',
-      },
+      request: requestOf({ watermark: true, negativePrompt: 'dogs' }),
       card: cardOf('kling-v3'),
       hasReference,
     });

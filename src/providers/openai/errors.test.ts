@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import type { CallFailure } from '../../core/failure.ts';
 import { Secret } from '../../core/secret.ts';
+import { callOf } from '../contract/samples.ts';
 import { ProviderError } from '../provider.ts';
-import { callOf } from './fixtures/call.ts';
 import { readAnswer } from './response.ts';
 
 const nowMs = Date.UTC(2026, 10, 22);
@@ -10,7 +10,7 @@ const settings = { api_key: new Secret('short-key') };
 
 const failureOf = (status: number, json: unknown, headers: Record<string, string> = {}): CallFailure => {
   try {
-    readAnswer({ status, headers, json }, callOf(), { nowMs, settings });
+    readAnswer({ status, headers, json }, callOf('gpt-image-2.6-flare'), { nowMs, settings });
   } catch (error) {
     if (error instanceof ProviderError) return error.failure;
     throw error;

@@ -1,27 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { priceOf } from '../../core/model-card.ts';
-import { planCalls } from '../../core/plan.ts';
-import { formatSize, parseSize } from '../../core/size.ts';
+import { formatSize } from '../../core/size.ts';
+import { plannedCall, sizeOf } from '../contract/samples.ts';
 import { cardOf } from './models.ts';
 
 const square = { width: 1024, height: 1024 };
 const wide = { width: 1792, height: 1024 };
 
-const drawn = (model: string, asked: string): string => {
-  const size = parseSize(asked);
-  if (!size) throw new Error(`no size: ${asked}`);
-  const request = {
-    model,
-    prompt: 'a cat',
-    n: 1,
-    size,
-    responseFormat: 'url',
-    outputFormat: 'auto',
-    watermark: false,
-  } as const;
-  const [call] = planCalls({ request, card: cardOf(model), hasReference: false }).calls;
-  return call ? formatSize(call.size) : 'none';
-};
+const drawn = (model: string, asked: string): string =>
+  formatSize(plannedCall(cardOf(model), { size: sizeOf(asked) }).size);
 
 /** What a caller asks, and what 2.6, 1.5, DALL·E 3 and a Stable Diffusion are asked to draw. */
 const sizes = [

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { CallRequest } from '../../core/call.ts';
 import { Secret } from '../../core/secret.ts';
-import { callOf } from './fixtures/call.ts';
+import { callOf } from '../contract/samples.ts';
 import { toUpstreamRequest } from './request.ts';
 import type { OpenAiSettings } from './settings.ts';
 
@@ -14,7 +14,7 @@ const requestFor = (
   settings: OpenAiSettings = { api_key: new Secret('k') },
   baseUrl = 'https://api.openai.com/v1',
 ) =>
-  toUpstreamRequest(callOf(call), {
+  toUpstreamRequest(callOf('gpt-image-2.6-flare', call), {
     callId,
     settings,
     http: { baseUrl },

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import type { CallRequest } from '../../core/call.ts';
+import { callOf } from '../contract/samples.ts';
 import { AnswerLost } from '../provider.ts';
-import { callOf } from './fixtures/call.ts';
 import { readAnswer } from './response.ts';
 
 const read = (status: number, json: unknown, call: Partial<CallRequest> = {}) =>
-  readAnswer({ status, headers: {}, json }, callOf(call), { nowMs: 0, settings: {} });
+  readAnswer({ status, headers: {}, json }, callOf('gpt-image-2.6-flare', call), { nowMs: 0, settings: {} });
 
 const produced = (data: unknown[], call: Partial<CallRequest> = {}) => read(200, { created: 1, data }, call);
 

@@ -5,6 +5,7 @@ import { planCalls } from '../../core/plan.ts';
 import { ProviderError } from '../provider.ts';
 import type { AdapterContext } from '../provider.ts';
 import { describeProvider } from '../contract/provider.contract.ts';
+import { callOf } from '../contract/samples.ts';
 import { createSandbox } from './index.ts';
 import { createPainter } from './painter.ts';
 
@@ -38,15 +39,7 @@ describeProvider('sandbox', {
   },
 });
 
-const call: CallRequest = {
-  model: 'sandbox',
-  prompt: 'A lighthouse',
-  images: 1,
-  firstImage: 0,
-  size: { width: 128, height: 96 },
-  watermark: false,
-  hasReference: false,
-};
+const call = callOf('sandbox', { prompt: 'A lighthouse', size: { width: 128, height: 96 } });
 
 /** A context that keeps pictures in memory. */
 const contextAt = (nowMs: number, callId = 'call_1') => {
