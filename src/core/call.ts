@@ -1,5 +1,6 @@
 import type { CallFailure } from './failure.ts';
 import type { JsonValue } from './json.ts';
+import type { Cost, Micros } from './money.ts';
 import type { ImageFormat } from './request.ts';
 import type { Size } from './size.ts';
 
@@ -47,11 +48,24 @@ export type CallStep =
   | { readonly state: 'planned'; readonly notBeforeMs?: number }
   | { readonly state: 'sending' }
   | { readonly state: 'accepted'; readonly handle: JsonValue; readonly checkAtMs: number }
-  | { readonly state: 'produced'; readonly outputs: readonly Output[] }
-  | { readonly state: 'stored' }
-  | { readonly state: 'failed'; readonly failure: CallFailure };
+  | { readonly state: 'produced'; readonly outputs: readonly Output[]; readonly cost?: Cost }
+  | { readonly state: 'stored'; readonly cost?: Cost }
+  | { readonly state: 'failed'; readonly failure: CallFailure; readonly cost?: Cost };
 
 export type CallState = CallStep['state'];
+
+/** What is known to have been paid for the call by the price of its model card; `undefined` when that is nothing. */
+export const costOf = (step: CallStep): Cost | undefined => ('cost' in step ? step.cost : undefined);
+
+/** What all of these calls have cost. A task's routes may have prices in several currencies: the first one counts. */
+export const costOfAll = (steps: readonly CallStep[]): { costMicros: Micros; currency?: string } => {
+  const costs = steps.flatMap((step) => costOf(step) ?? []);
+  const [first] = costs;
+  if (first === undefined) return { costMicros: 0 };
+  const { currency } = first;
+  const same = costs.filter((cost) => cost.currency === currency);
+  return { costMicros: same.reduce((sum, cost) => sum + cost.micros, 0), currency };
+};
 
 /** One paid request to an upstream for a task. */
 export interface Call {

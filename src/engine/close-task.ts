@@ -1,7 +1,8 @@
 /** How a task ends, from what became of its calls. */
 import type { Adjustment } from '../core/adjustment.ts';
+import { costOfAll } from '../core/call.ts';
+import { catalogue } from '../core/errors.ts';
 import type { CallFailure } from '../core/failure.ts';
-import { priceOf } from '../core/model-card.ts';
 import { mostTelling } from '../core/retry-policy.ts';
 import type { TaskError, Usage } from '../core/task.ts';
 import type { Ending } from '../tasks/task-store.ts';
@@ -11,7 +12,7 @@ import type { TaskRun } from './task-run.ts';
 const toTaskError = (failure: CallFailure, provider: string): TaskError => ({
   code: failure.code,
   message: failure.message,
-  retryable: failure.retryable,
+  retryable: catalogue[failure.code].retryable,
   ...(failure.upstream && {
     upstream: {
       provider,
@@ -21,20 +22,11 @@ const toTaskError = (failure: CallFailure, provider: string): TaskError => ({
   }),
 });
 
-/** Pictures delivered, and what they cost by the cards of the calls that made them. */
-const usageOf = (run: TaskRun): Usage => {
-  const calls = new Map(run.calls.map((call) => [call.id, call]));
-  let costMicros = 0;
-  let currency: string | undefined;
-  for (const image of run.images) {
-    const call = calls.get(image.callId);
-    const card = call && run.cardOf(call);
-    if (call === undefined || card === undefined) continue;
-    costMicros += priceOf(card, call.request.size, call.request.quality, call.request.hasReference);
-    currency ??= card.price?.currency;
-  }
-  return { images: run.images.length, costMicros, ...(currency !== undefined && { currency }) };
-};
+/** Pictures delivered, and what is known to have been paid, for pictures that were lost as well. */
+const usageOf = ({ calls, images }: TaskRun): Usage => ({
+  images: images.length,
+  ...costOfAll(calls.map((call) => call.step)),
+});
 
 /**
  * The ending of a task whose calls have all ended: completed with what was made, or failed with the reason that

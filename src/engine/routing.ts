@@ -53,9 +53,7 @@ export const createRouting = (
   return {
     choose: (modelName) => {
       const routes = models.get(modelName)?.routes ?? [];
-      const eligible = routes.filter(({ provider, card }) =>
-        health.isEligible(provider, card.upstreamModel),
-      );
+      const eligible = routes.filter(({ provider, card }) => health.isEligible(provider, card.upstreamModel));
       const candidates =
         eligible.length > 0
           ? eligible

@@ -1,10 +1,10 @@
 import type { Adjustment } from '../core/adjustment.ts';
-import { isCallEnded } from '../core/call.ts';
+import { costOf, isCallEnded } from '../core/call.ts';
 import type { Call, CallRequest, CallStep } from '../core/call.ts';
 import type { CallFailure } from '../core/failure.ts';
 import { newId } from '../core/ids.ts';
 import type { Image } from '../core/image.ts';
-import type { ModelCard } from '../core/model-card.ts';
+import { type ModelCard, priceOf } from '../core/model-card.ts';
 import type { Plan } from '../core/plan.ts';
 import { troubleOf } from '../core/retry-policy.ts';
 import type { Task } from '../core/task.ts';
@@ -97,8 +97,9 @@ export class TaskRun {
   }
 
   /** Moves the call of a slot one step along its path. */
-  async move(slot: number, step: CallStep, brought: Brought = {}): Promise<void> {
+  async move(slot: number, reached: CallStep, brought: Brought = {}): Promise<void> {
     const call = this.callOf(slot);
+    const step = this.#priced(call, reached);
     this.#must(await this.parts.tasks.record(this.#claim, call.id, step, brought));
     this.images.push(...(brought.images ?? []));
     this.#tell(brought.adjustments ?? []);
@@ -293,7 +294,7 @@ export class TaskRun {
     calls: readonly Call[],
     adjustments: readonly Adjustment[],
   ): Promise<void> {
-    const ended = { callId: failed.id, step: { state: 'failed', failure } as const };
+    const ended = { callId: failed.id, step: this.#priced(failed, { state: 'failed', failure }) };
     this.#must(await this.parts.tasks.retry(this.#claim, ended, { calls, adjustments }));
     this.#countTry(failed.slot, failure);
     this.#tell(adjustments);
@@ -301,6 +302,23 @@ export class TaskRun {
       if (call.slot === failed.slot) this.#replace(call);
       else this.calls.push(call);
     }
+  }
+
+  /** The step with what the call is known to have cost from there on. */
+  #priced(call: Call, step: CallStep): CallStep {
+    const isPaid =
+      step.state === 'produced' ||
+      step.state === 'stored' ||
+      (step.state === 'failed' && step.failure.charged === 'yes');
+    if (!isPaid) return step;
+    const known = costOf(call.step);
+    if (known !== undefined) return { ...step, cost: known };
+    const card = this.cardOf(call);
+    const { size, quality, hasReference, images } = call.request;
+    if (card?.price === undefined) return step;
+    const pictures = step.state === 'produced' ? step.outputs.length : images;
+    const micros = pictures * priceOf(card, size, quality, hasReference);
+    return { ...step, cost: { micros, currency: card.price.currency } };
   }
 
   #countTry(slot: number, failure: CallFailure): void {

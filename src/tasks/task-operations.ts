@@ -1,6 +1,6 @@
 /** The writes of the task store: each one a transaction, the same for every database. */
 import type { Adjustment } from '../core/adjustment.ts';
-import { type Call, type CallState, type CallStep, mayFollow } from '../core/call.ts';
+import { type Call, type CallState, type CallStep, costOfAll, mayFollow } from '../core/call.ts';
 import type { Image } from '../core/image.ts';
 import type { TaskError } from '../core/task.ts';
 import { type Connection, firstRow, operation } from '../database/database.ts';
@@ -369,6 +369,18 @@ const cancelTaskRow = prepare<TaskOfKey & { completed_at: number; error: string;
       .where('status', 'in', open),
 );
 
+const stepsOfTask = prepare<{ task_id: string }, Pick<CallRow, 'step'>>('stepsOfTask', (db, value) =>
+  db
+    .selectFrom('calls')
+    .select('step')
+    .where('task_id', '=', value('task_id'))
+    .orderBy('slot')
+    .orderBy('attempt'),
+);
+
+const stepsOf = async (connection: Connection, taskId: string): Promise<readonly CallStep[]> =>
+  (await connection.all(stepsOfTask, { task_id: taskId })).map((call) => JSON.parse(call.step) as CallStep);
+
 /** What `cancel` writes. */
 export interface CancelParameters {
   readonly taskId: string;
@@ -385,7 +397,7 @@ export const cancelTask = operation(
       ...task,
       completed_at: cancel.atMs,
       error: JSON.stringify(cancel.error),
-      usage: JSON.stringify({ images: 0, costMicros: 0 }),
+      usage: JSON.stringify({ images: 0, ...costOfAll(await stepsOf(connection, cancel.taskId)) }),
     });
     if (cancelled > 0) {
       await connection.run(deleteJob, { task_id: cancel.taskId });

@@ -34,7 +34,9 @@ export const contextOf = async (run: TaskRun, call: Call, route: Route): Promise
   const rule = call.request.hasReference ? run.cardOf(call)?.reference : undefined;
   const reference = rule && (await readyReference(run.parts, run.task, rule, signal));
   const remainingMs = Math.max(1, callDeadlineMs(run, call, route) - nowMs);
-  const stopTimer = clock.after(remainingMs, () => timeOver.abort(new Error('The time for the call is over')));
+  const stopTimer = clock.after(remainingMs, () =>
+    timeOver.abort(new Error('The time for the call is over')),
+  );
   let kept = 0;
   return {
     [Symbol.dispose]: stopTimer,
@@ -105,10 +107,7 @@ const tooLate: CallFailure = {
 
 /** When a call asks again that its provider cannot take now; it ends with its time all the same. */
 const nextTryMs = (run: TaskRun, call: Call, route: Route): number =>
-  Math.min(
-    run.parts.health.nextTryMs(route.provider, call.request.model),
-    callDeadlineMs(run, call, route),
-  );
+  Math.min(run.parts.health.nextTryMs(route.provider, call.request.model), callDeadlineMs(run, call, route));
 
 /** Decides about a call that a crash or a lost answer left in `sending` (design §2). */
 export const resumeSending = async (run: TaskRun, call: Call, route: Route): Promise<number | undefined> => {

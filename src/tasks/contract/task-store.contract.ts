@@ -155,6 +155,29 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
       expect((await store.list({ keyId: 'key_one', limit: 100 })).tasks).toHaveLength(1);
     });
 
+    it('tells of a cancelled task what its calls are known to have cost', async () => {
+      const task = newTask();
+      await store.insert(task);
+      const claim = { taskId: task.id, token: 'claim' };
+      await store.claim(claim);
+      const [paid, lost, open] = [0, 1, 2].map((slot) => newCall(task.id, { slot }));
+      if (paid === undefined || lost === undefined || open === undefined) throw new Error('No calls');
+      await store.start(claim, { calls: [paid, lost, open], adjustments: [], atMs: 1_700_000_000_000 });
+      const cost = { micros: 200_000, currency: 'CNY' };
+      for (const call of [paid, lost, open]) await store.record(claim, call.id, { state: 'sending' });
+      await store.record(claim, paid.id, { state: 'produced', outputs: [], cost });
+      await store.record(claim, lost.id, {
+        state: 'failed',
+        failure: { code: 'output_lost', message: 'Gone.', charged: 'yes', retryable: false },
+        cost,
+      });
+      await store.cancel(task.id, task.keyId, cancelled, 1_700_000_001_000);
+      expect(await store.get(task.id, task.keyId)).toMatchObject({
+        status: 'failed',
+        usage: { images: 0, costMicros: 400_000, currency: 'CNY' },
+      });
+    });
+
     it('makes nothing for a request that may only be a replay', async () => {
       const idempotency = { key: 'k', bodyHash: 'a', forgetBeforeMs: 0 };
       const declined = newTask({ idempotency, isReplayOnly: true });
