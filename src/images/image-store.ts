@@ -19,8 +19,8 @@ export interface StoredFile {
 
 export interface ImageStore {
   /**
-   * Takes the complete file at `path` and keeps it under `key`; on return it survives a power cut and `path` is
-   * gone. No reader ever sees a part of it. When `path` is already gone and `key` is there, an earlier attempt
+   * Takes the file at `path`, which is complete and on the disk, and keeps it under `key`; on return it survives a
+   * power cut there and `path` is gone. No reader ever sees a part of it. When `path` is already gone and `key` is there, an earlier attempt
    * had succeeded and nothing happens.
    */
   put(key: string, path: string): Promise<void>;

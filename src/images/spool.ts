@@ -1,13 +1,13 @@
-import { mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, stat } from 'node:fs/promises';
 import type { FileHandle } from 'node:fs/promises';
 import { join } from 'node:path';
-import { orMissing, syncToDisk } from './durable-file.ts';
+import { orMissing, removeFile, syncToDisk } from './durable-file.ts';
 
 /** What a file in the making ends in until it is complete. */
 const partSuffix = '.part';
 
 /** How much is collected before the disk is asked: each request to it costs more than the bytes. */
-const blockBytes = 128 * 1024;
+const blockBytes = 256 * 1024;
 
 /** A file in the making. */
 export interface SpoolFile {
@@ -63,7 +63,7 @@ export const createSpool = async ({ folder }: { readonly folder: string }): Prom
         await rename(part, path);
         await syncToDisk(folder);
       },
-      drop: () => rm(part, { force: true }),
+      drop: () => removeFile(part),
     });
   };
 
@@ -81,8 +81,8 @@ export const createSpool = async ({ folder }: { readonly folder: string }): Prom
     path: pathOf,
     exists: async (name) => (await orMissing(stat(pathOf(name)))) !== undefined,
     remove: async (name) => {
-      await rm(pathOf(name), { force: true });
-      await rm(`${pathOf(name)}${partSuffix}`, { force: true });
+      await removeFile(pathOf(name));
+      await removeFile(`${pathOf(name)}${partSuffix}`);
     },
     async *list() {
       for (const name of await readdir(folder)) {
@@ -94,7 +94,7 @@ export const createSpool = async ({ folder }: { readonly folder: string }): Prom
     },
     sweep: async () => {
       const parts = (await readdir(folder)).filter((name) => name.endsWith(partSuffix));
-      await Promise.all(parts.map((name) => rm(join(folder, name), { force: true })));
+      await Promise.all(parts.map((name) => removeFile(join(folder, name))));
     },
   };
 };

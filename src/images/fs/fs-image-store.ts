@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
-import { copyFile, mkdir, open, readdir, rename, rm, stat } from 'node:fs/promises';
+import { copyFile, mkdir, open, readdir, rename, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileErrorCode, orMissing, syncToDisk } from '../durable-file.ts';
+import { fileErrorCode, orMissing, removeFile, syncToDisk } from '../durable-file.ts';
 import { assertImageKey, isImageKey } from '../image-key.ts';
 import type { ByteRange, ImageStore, StoredFile } from '../image-store.ts';
 
@@ -12,8 +12,8 @@ const readChunkBytes = 90_000;
 const slash = '+';
 
 /**
- * Keeps pictures as files below one folder, in two levels of 256 folders picked by a hash of the key. Bad
- * keys throw a `TypeError`; a full or broken disk throws the system's error.
+ * Keeps pictures as files below one folder, in 256 folders picked by a hash of the key: a million
+ * pictures are 4,000 in each, and the folders soon exist. Bad keys throw a `TypeError`; a full or broken disk throws the system's error.
  */
 export const createFsImageStore = ({ folder }: { readonly folder: string }): ImageStore => {
   /** Folders that this process has made sure of, so that their names are flushed once and not with every file. */
@@ -23,7 +23,7 @@ export const createFsImageStore = ({ folder }: { readonly folder: string }): Ima
   const pathOf = (key: string): string => {
     assertImageKey(key);
     const hash = createHash('sha256').update(key).digest('hex');
-    return join(folder, hash.slice(0, 2), hash.slice(2, 4), key.replaceAll('/', slash));
+    return join(folder, hash.slice(0, 2), key.replaceAll('/', slash));
   };
 
   const makeFolder = async (path: string): Promise<void> => {
@@ -51,7 +51,7 @@ export const createFsImageStore = ({ folder }: { readonly folder: string }): Ima
       await syncToDisk(copy);
       await rename(copy, to);
     } finally {
-      await rm(copy, { force: true });
+      await removeFile(copy);
     }
   };
 
@@ -74,16 +74,14 @@ export const createFsImageStore = ({ folder }: { readonly folder: string }): Ima
   return {
     put: async (key, path) => {
       const target = pathOf(key);
-      if ((await orMissing(syncToDisk(path).then(() => true))) === undefined) {
-        if ((await statFile(key)) === undefined) throw new Error(`There is neither ${path} nor ${key}`);
-        // The earlier attempt may have been cut off right after its rename.
-        await syncToDisk(dirname(target));
-        return;
-      }
       await ensureFolder(dirname(target));
-      const how = await move(path, target);
+      const how = await orMissing(move(path, target));
+      if (how === undefined && (await statFile(key)) === undefined) {
+        throw new Error(`There is neither ${path} nor ${key}`);
+      }
+      // Also when an earlier attempt was cut off right after its rename.
       await syncToDisk(dirname(target));
-      if (how === 'copied') await rm(path, { force: true });
+      if (how === 'copied') await removeFile(path);
     },
 
     open: async (key, range?: ByteRange) => {
@@ -94,18 +92,16 @@ export const createFsImageStore = ({ folder }: { readonly folder: string }): Ima
     stat: statFile,
 
     delete: async (key) => {
-      await rm(pathOf(key), { force: true });
+      await removeFile(pathOf(key));
     },
 
     async *list() {
-      for (const outer of await fansIn(folder)) {
-        for (const inner of await fansIn(join(folder, outer))) {
-          for (const name of await namesIn(join(folder, outer, inner))) {
-            const key = name.replaceAll(slash, '/');
-            // Somebody else's file in our folder is none of our business.
-            const file = isImageKey(key) ? await statFile(key) : undefined;
-            if (file !== undefined) yield file;
-          }
+      for (const fan of await fansIn(folder)) {
+        for (const name of await namesIn(join(folder, fan))) {
+          const key = name.replaceAll(slash, '/');
+          // Somebody else's file in our folder is none of our business.
+          const file = isImageKey(key) ? await statFile(key) : undefined;
+          if (file !== undefined) yield file;
         }
       }
     },
