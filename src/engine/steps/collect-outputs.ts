@@ -67,7 +67,8 @@ export const collectOutputs = async (
     },
   );
   run.parts.reach('after-stored');
-  await Promise.all(wanted.map((output, place) => run.parts.spool.remove(spoolName(call, output, place))));
+  const { spool } = run.parts;
+  await Promise.all(collected.flatMap(({ leftover }) => (leftover === undefined ? [] : [spool.remove(leftover)])));
   return undefined;
 };
 
@@ -93,6 +94,8 @@ const spoolName = (call: Call, output: Output, place: number): string =>
 interface Collected {
   readonly image: Image;
   readonly adjustment: Adjustment | undefined;
+  /** The upstream's own file, when a fitted one was stored in its place. */
+  readonly leftover: string | undefined;
 }
 
 const collect = async (
@@ -145,6 +148,7 @@ const collect = async (
       createdAtMs: clock.nowMs(),
     },
     // The picture in the store is the fitted one: then the plan knows what the upstream was asked to make.
+    leftover: fitted.changed ? name : undefined,
     adjustment: resampled(isRestored ? call.request.size : made, size),
   };
 };
