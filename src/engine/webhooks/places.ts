@@ -12,6 +12,8 @@ const REMEMBERED_HOSTS = 10_000;
 export interface Places {
   /** How many more attempts may be made to this host. */
   free(host: string): number;
+  /** Whether any attempt is made to this host. */
+  has(host: string): boolean;
   take(host: string): void;
   /** Gives a place back. @param isQuick whether the host answered soon, if that is known. */
   release(host: string, isQuick: boolean | undefined): void;
@@ -37,6 +39,7 @@ export const createPlaces = (): Places => {
         ? Math.min(left, PLACES_PER_HOST - here)
         : Math.min(left, PLACES_FOR_DOUBTFUL - sumOf((other) => !quick.has(other)), 1 - here);
     },
+    has: (host) => taken.has(host),
     take: (host) => void taken.set(host, (taken.get(host) ?? 0) + 1),
     release: (host, isQuick) => {
       const here = (taken.get(host) ?? 0) - 1;

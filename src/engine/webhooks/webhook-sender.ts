@@ -1,7 +1,7 @@
 /**
- * Tells others of endings, at least once. The table says what is due and is asked again for each turn: nothing is
- * kept in memory but the attempts that are being made, so a crash between an attempt and its record means that the
- * same event is sent again, under the same id.
+ * Tells others of endings, at least once. The table says what is due; memory holds the attempts that are being made
+ * and a few that are next, so a crash between an attempt and its record means that the same event is sent again, under
+ * the same id.
  */
 import type { Clock } from '../../core/clock.ts';
 import { type AttemptOutcome, type Delivery, judgeAttempt } from '../../core/webhook.ts';
@@ -34,6 +34,9 @@ export interface WebhookSender {
 
 /** However often it is woken, the table is asked no more often than this. */
 const LOOK_PAUSE_MS = 20;
+
+/** How many deliveries to a host are read ahead. */
+const READ_AHEAD = 32;
 
 /** However late the next delivery is due, the table is asked again after this: clocks jump. */
 const LOOK_EVERY_MS = 60_000;
@@ -77,13 +80,18 @@ export const createWebhookSender = (parts: WebhookSenderParts): WebhookSender =>
   const atWork = new Map<string, Promise<void>>();
   /** Deliveries that rest after a fault of ours. */
   const resting = new Set<string>();
+  /** Deliveries that are due, read ahead by host. */
+  const next = new Map<string, Delivery[]>();
+  /** Hosts that may have more deliveries that are due than were read. */
+  const unread = new Set<string>();
   /** Hosts that had a turn, the last one last. */
   const served = new Set<string>();
   const abandoned = new AbortController();
   let isRunning = false;
   let looking: Promise<void> | undefined;
   let lookedAtMs = Number.NEGATIVE_INFINITY;
-  let isWaiting = false;
+  /** Whether a host without any place waits for one. */
+  let isCrowded = false;
   let timer = noTimer;
 
   const tell = (record: AttemptRecord): void => {
@@ -134,34 +142,64 @@ export const createWebhookSender = (parts: WebhookSenderParts): WebhookSender =>
       .then((isQuick) => {
         places.release(host, isQuick);
         atWork.delete(delivery.id);
-        if (isWaiting) wake();
+        goOn(host);
       });
     atWork.set(delivery.id, work);
   };
 
+  /** Begins what was read ahead, as far as there are places. */
+  const beginNext = (host: string): void => {
+    const ready = next.get(host) ?? [];
+    while (ready.length > 0 && places.free(host) > 0) {
+      const delivery = ready.shift();
+      if (delivery !== undefined) begin(host, delivery);
+    }
+    if (ready.length === 0) next.delete(host);
+    else if (!places.has(host)) isCrowded = true;
+  };
+
+  /** Uses a place that came free: for those that have none, or else for the same host. */
+  const goOn = (host: string): void => {
+    if (!isRunning) return;
+    if (isCrowded) wake();
+    else if (next.has(host)) beginNext(host);
+    else if (unread.has(host)) wake();
+  };
+
   /** Begins what may begin now to a host. */
   const serve = async (host: string, nowMs: number): Promise<void> => {
-    const free = places.free(host);
-    if (free <= 0) {
-      isWaiting = true;
+    if (places.free(host) <= 0) {
+      unread.add(host);
+      if (!places.has(host)) isCrowded = true;
       return;
     }
-    // What is at work now may have ended by the time that the rows are here, and they would not show it.
-    const passed = new Set([...atWork.keys(), ...resting]);
-    const due = await webhooks.due(host, nowMs, free + passed.size + 1);
-    const waiting = due.filter(({ id }) => !passed.has(id) && !atWork.has(id));
-    if (!isRunning) return;
-    if (waiting.length > free) isWaiting = true;
-    for (const delivery of waiting.slice(0, free)) begin(host, delivery);
     served.delete(host);
     served.add(host);
+    if (next.has(host)) unread.add(host);
+    else await readAhead(host, nowMs);
+    beginNext(host);
+  };
+
+  const readAhead = async (host: string, nowMs: number): Promise<void> => {
+    // What is at work now may have ended by the time that the rows are here, and they would not show it.
+    const passed = new Set([...atWork.keys(), ...resting]);
+    const limit = passed.size + READ_AHEAD;
+    const due = await webhooks.due(host, nowMs, limit);
+    if (!isRunning) return;
+    if (due.length === limit) unread.add(host);
+    else unread.delete(host);
+    next.set(
+      host,
+      due.filter(({ id }) => !passed.has(id) && !atWork.has(id)),
+    );
   };
 
   /** Goes round the hosts, those first that have had no turn for longest. */
   const look = async (): Promise<void> => {
     const nowMs = clock.nowMs();
     lookedAtMs = nowMs;
-    isWaiting = false;
+    isCrowded = false;
+    unread.clear();
     const hosts = await webhooks.pendingHosts();
     const order = new Map([...served].map((host, place) => [host, place]));
     const due = hosts
