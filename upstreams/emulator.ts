@@ -16,6 +16,7 @@ import { setTimeout as wait } from 'node:timers/promises';
 import { disturbed, FaultScript, FaultScriptError } from './faults.ts';
 import type { Fault } from './faults.ts';
 import type { Ledger } from './ledger.ts';
+import type { FetchReference } from './reference-reader.ts';
 import { emptyReply, jsonReply, textReply } from './reply.ts';
 import type { Reply } from './reply.ts';
 import { RequestLog } from './request-log.ts';
@@ -48,14 +49,22 @@ export type Route = {
   readonly handle: (exchange: Exchange) => Reply | Promise<Reply>;
 };
 
-export type EmulatorOptions = {
-  readonly name: string;
+/** What any vendor's emulator may be told. */
+export type VendorOptions = {
   /** Default 127.0.0.1. */
-  readonly host?: string;
+  readonly host?: string | undefined;
   /** Default 0: any free port. */
-  readonly port?: number;
+  readonly port?: number | undefined;
   /** Unix milliseconds; default the system clock. */
-  readonly now?: () => number;
+  readonly now?: (() => number) | undefined;
+  /** Pads every picture to this many bytes. */
+  readonly pictureBytes?: number | undefined;
+  /** Fetches references that are http(s) addresses; default: none can be reached. */
+  readonly fetchReference?: FetchReference | undefined;
+};
+
+export type EmulatorOptions = Pick<VendorOptions, 'host' | 'port' | 'now'> & {
+  readonly name: string;
   readonly routes: readonly Route[];
   /** Fault names of the vendor, beside the transport faults and `error`. */
   readonly faultNames: Iterable<string>;

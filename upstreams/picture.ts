@@ -25,7 +25,7 @@ export type PictureSpec = {
   readonly mark?: Mark;
   readonly transparent?: boolean;
   /** Pads the file, which stays valid, to this size. A file that is larger already stays as it is. */
-  readonly paddedBytes?: number;
+  readonly paddedBytes?: number | undefined;
 };
 
 /** A finished file, with its base64 text made once. */
@@ -65,6 +65,14 @@ const TINTS = [
   [20, 24, 40, 86, 110, 150, 196, 204, 214, 232, 150, 70],
   [250, 210, 200, 150, 200, 220, 120, 140, 200, 90, 80, 140],
 ];
+
+/** The same seed, or the same prompt without one, gives the same colours. */
+export function tintOf(prompt: string, seed?: number): number {
+  if (seed !== undefined && seed >= 0) return seed;
+  let sum = 0;
+  for (let at = 0; at < prompt.length; at += 1) sum = (sum * 31 + prompt.charCodeAt(at)) & 0xffff;
+  return sum;
+}
 
 /** Draws cheap gradients and keeps the last `capacity` files, so that a repeated size costs nothing. */
 export function createPainter(capacity = 64): Painter {

@@ -1,17 +1,18 @@
 /** The Ark image API (Seedream, SeedEdit) as its fact sheet tells it: one synchronous endpoint and its links. */
 import { startEmulator } from '../emulator.ts';
-import type { Emulator, Exchange } from '../emulator.ts';
+import type { Emulator, Exchange, VendorOptions } from '../emulator.ts';
 import { disturbed, TRANSPORT_FAULTS } from '../faults.ts';
-import { createInspector } from '../inspect-picture.ts';
 import { drawLatency } from '../latency.ts';
 import type { Latency } from '../latency.ts';
 import { Ledger } from '../ledger.ts';
 import { createPainter } from '../picture.ts';
+import { createReferenceReader } from '../reference-reader.ts';
 import { jsonReply } from '../reply.ts';
 import type { Reply } from '../reply.ts';
 import { LINK_FAULTS, ResultLinks } from '../result-links.ts';
 import { TokenBucket } from '../token-bucket.ts';
 import { createTriggerWords } from '../trigger-words.ts';
+import type { Workshop } from '../workshop.ts';
 import {
   ArkRefusal,
   ERROR_FAULTS,
@@ -33,9 +34,8 @@ import {
   streamedAnswer,
   wholeAnswer,
 } from './produce.ts';
-import type { Accepted, Workshop } from './produce.ts';
+import type { Accepted } from './produce.ts';
 import { readReferences } from './references.ts';
-import type { FetchReference } from './references.ts';
 import { newRequestId } from './request-id.ts';
 import { chooseSize } from './size.ts';
 
@@ -54,10 +54,7 @@ export type ArkAccount = {
   readonly retired: Set<string>;
 };
 
-export type ArkEmulatorOptions = {
-  readonly host?: string;
-  /** Default 0: any free port. */
-  readonly port?: number;
+export type ArkEmulatorOptions = VendorOptions & {
   /** The one accepted key; default `ark-emulator-key`. */
   readonly apiKey?: string;
   /** Custom inference endpoints: `ep-…` id to model id. */
@@ -70,13 +67,7 @@ export type ArkEmulatorOptions = {
   readonly imagesPerMinute?: number;
   /** Calls at a time, more are 429 `InflightBatchsizeExceeded`; default no limit. */
   readonly maxInflight?: number;
-  /** Pads every picture to this many bytes. */
-  readonly pictureBytes?: number;
   readonly account?: Partial<ArkAccount>;
-  /** Fetches references that are http(s) addresses; default: none can be reached. */
-  readonly fetchReference?: FetchReference;
-  /** Unix milliseconds; default the system clock. */
-  readonly now?: () => number;
 };
 
 export type ArkEmulator = Emulator & {
@@ -115,8 +106,7 @@ export async function startArkEmulator(options: ArkEmulatorOptions = {}): Promis
   const imagesPerMinute = options.imagesPerMinute ?? 500;
   const account = accountOf(options.account);
   const ledger = new Ledger();
-  const inspect = createInspector();
-  const fetchReference = options.fetchReference ?? (async () => undefined);
+  const reader = createReferenceReader(options.fetchReference);
   const buckets = new Map<string, TokenBucket>();
   const links = new ResultLinks({
     now,
@@ -165,7 +155,7 @@ export async function startArkEmulator(options: ArkEmulatorOptions = {}): Promis
     const references =
       profile.references === undefined
         ? []
-        : await readReferences(parameters.image, profile.references, { inspect, fetchReference });
+        : await readReferences(parameters.image, profile.references, reader);
     const first = references[0];
     const ratio = first === undefined ? undefined : first.width / first.height;
     const size = chooseSize(profile, parameters.size, parameters.prompt, ratio);
@@ -228,8 +218,8 @@ export async function startArkEmulator(options: ArkEmulatorOptions = {}): Promis
 
   const emulator = await startEmulator({
     name: 'ark',
-    ...(options.host !== undefined && { host: options.host }),
-    ...(options.port !== undefined && { port: options.port }),
+    host: options.host,
+    port: options.port,
     now,
     ledger,
     faultNames,

@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Fault } from '../faults.ts';
-import type { Painter, Picture, PictureFormat } from '../picture.ts';
+import { tintOf } from '../picture.ts';
+import type { Picture, PictureFormat } from '../picture.ts';
 import { encodeJson, InlineBase64, jsonReply } from '../reply.ts';
 import type { Reply } from '../reply.ts';
-import type { ResultLinks } from '../result-links.ts';
+import type { Workshop } from '../workshop.ts';
 import { refusalNamed } from './errors.ts';
 import { profileOf } from './models.ts';
 import type { ArkModel } from './models.ts';
@@ -20,15 +21,6 @@ export type Accepted = {
   /** How many pictures the model makes of it. */
   readonly images: number;
   readonly fault: Fault | undefined;
-};
-
-export type Workshop = {
-  readonly paint: Painter;
-  readonly links: ResultLinks;
-  readonly origin: () => string;
-  readonly now: () => number;
-  readonly ttlMs: number;
-  readonly paddedBytes: number | undefined;
 };
 
 type ItemError = { readonly code: string; readonly message: string };
@@ -86,10 +78,10 @@ async function makeItem(index: number, accepted: Accepted, workshop: Workshop): 
     width,
     height,
     format,
-    tint: tintOf(accepted) + index,
+    tint: tintOf(parameters.prompt, parameters.seed) + index,
     ...(parameters.watermark && { mark: { text: model.platform === 'china' ? 'AI生成' : 'AI generated' } }),
     ...(parameters.transparent && { transparent: true }),
-    ...(workshop.paddedBytes !== undefined && { paddedBytes: workshop.paddedBytes }),
+    paddedBytes: workshop.paddedBytes,
   });
   const profile = profileOf(model);
   const isInline = parameters.responseFormat === 'b64_json' || fault?.fault === 'b64_always';
@@ -180,14 +172,6 @@ function failedItem(name: string): Item {
 
 function formatOf({ parameters }: Accepted): PictureFormat {
   return parameters.transparent || parameters.layers ? 'png' : parameters.outputFormat;
-}
-
-/** The same seed, or the same prompt without one, gives the same colours. */
-function tintOf({ parameters: { seed, prompt } }: Accepted): number {
-  if (seed !== undefined && seed >= 0) return seed;
-  let sum = 0;
-  for (let at = 0; at < prompt.length; at += 1) sum = (sum * 31 + prompt.charCodeAt(at)) & 0xffff;
-  return sum;
 }
 
 /** Section 4.3: the actual size may differ slightly from the one that was asked for. */

@@ -1,19 +1,12 @@
 import { decodeBase64 } from '../base64.ts';
 import type { ReceivedPicture } from '../inspect-picture.ts';
+import type { ReferenceReader } from '../reference-reader.ts';
 import { invalidParameter, refusalNamed } from './errors.ts';
 import type { ReferenceRule } from './models.ts';
 
 const DATA_URI = /^data:image\/([a-z0-9.+-]+);base64,/;
 const MAX_PIXELS = 36_000_000;
 const MIN_SIDE = 14;
-
-/** Fetches a reference's address; answers `undefined` when the emulated vendor cannot reach it. */
-export type FetchReference = (url: URL) => Promise<Buffer | undefined>;
-
-export type ReferenceReader = {
-  readonly inspect: (bytes: Buffer) => Promise<ReceivedPicture | undefined>;
-  readonly fetchReference: FetchReference;
-};
 
 /** The pictures of the `image` field, checked by section 5. Throws `ArkRefusal`. */
 export async function readReferences(

@@ -1,18 +1,19 @@
 /** Jimeng's images over the Volcengine visual API as their fact sheet tells it: signed actions on one path. */
 import { startEmulator } from '../emulator.ts';
-import type { Emulator, Exchange } from '../emulator.ts';
+import type { Emulator, Exchange, VendorOptions } from '../emulator.ts';
 import { disturbed, TRANSPORT_FAULTS } from '../faults.ts';
 import type { Fault } from '../faults.ts';
-import { createInspector } from '../inspect-picture.ts';
 import { drawLatency } from '../latency.ts';
 import type { Latency } from '../latency.ts';
 import { Ledger } from '../ledger.ts';
 import { createPainter } from '../picture.ts';
+import { createReferenceReader } from '../reference-reader.ts';
 import { jsonReply } from '../reply.ts';
 import type { Reply } from '../reply.ts';
 import { LINK_FAULTS, ResultLinks } from '../result-links.ts';
 import { TokenBucket } from '../token-bucket.ts';
 import { createTriggerWords } from '../trigger-words.ts';
+import type { Workshop } from '../workshop.ts';
 import { newRequestId, refusalReply, serviceReply } from './envelope.ts';
 import {
   ERROR_FAULTS,
@@ -25,13 +26,12 @@ import {
 } from './errors.ts';
 import { parseFields, requiredText } from './fields.ts';
 import type { Fields } from './fields.ts';
-import type { FetchInput } from './inputs.ts';
 import { readJob } from './job.ts';
 import type { Job } from './job.ts';
 import { JIMENG_MODELS } from './models.ts';
 import type { JimengModel } from './models.ts';
 import { deliver, readProcessOptions, readQueryOptions } from './result.ts';
-import type { ResultOptions, Workshop } from './result.ts';
+import type { ResultOptions } from './result.ts';
 import { verifySignature } from './signature.ts';
 import type { SigningAccount } from './signature.ts';
 import { Tasks } from './tasks.ts';
@@ -45,10 +45,7 @@ export type JimengAccount = SigningAccount & {
   readonly notActivated: Set<string>;
 };
 
-export type JimengEmulatorOptions = {
-  readonly host?: string;
-  /** Default 0: any free port. */
-  readonly port?: number;
+export type JimengEmulatorOptions = VendorOptions & {
   readonly accessKeyId?: string;
   readonly secretAccessKey?: string;
   /** Makes the credentials temporary: `X-Security-Token` must be this. */
@@ -69,12 +66,6 @@ export type JimengEmulatorOptions = {
   readonly unknownTask?: 'status' | 'error';
   /** Whether `aigc_meta` must name a `producer_id`, as the 2026 editions say; default true. */
   readonly needsProducerId?: boolean;
-  /** Pads every picture to this many bytes. */
-  readonly pictureBytes?: number;
-  /** Fetches inputs that are http(s) addresses; default: none can be reached. */
-  readonly fetchInput?: FetchInput;
-  /** Unix milliseconds; default the system clock. */
-  readonly now?: () => number;
 };
 
 export type JimengEmulator = Emulator & {
@@ -120,10 +111,7 @@ export async function startJimengEmulator(options: JimengEmulatorOptions = {}): 
   const tasks = new Tasks(now, options.taskTtlMs ?? 12 * HOUR_MS);
   const submissions = bucketOf(options.submissionsPerSecond ?? Infinity, now);
   const queries = bucketOf(options.queriesPerSecond ?? 20, now);
-  const reader = {
-    inspect: createInspector(),
-    fetchInput: options.fetchInput ?? (async () => undefined),
-  };
+  const reader = createReferenceReader(options.fetchReference);
   const links = new ResultLinks({
     now,
     deny: (status, code, message) => jsonReply(status, { Code: code, Message: message }),
@@ -138,7 +126,7 @@ export async function startJimengEmulator(options: JimengEmulatorOptions = {}): 
     links,
     origin: () => origin,
     now,
-    linkTtlMs: options.ttlMs ?? 24 * HOUR_MS,
+    ttlMs: options.ttlMs ?? 24 * HOUR_MS,
     paddedBytes: options.pictureBytes,
   };
 
@@ -265,8 +253,8 @@ export async function startJimengEmulator(options: JimengEmulatorOptions = {}): 
 
   const emulator = await startEmulator({
     name: 'jimeng',
-    ...(options.host !== undefined && { host: options.host }),
-    ...(options.port !== undefined && { port: options.port }),
+    host: options.host,
+    port: options.port,
     now,
     ledger,
     faultNames,

@@ -1,23 +1,16 @@
 import { decodeBase64 } from '../base64.ts';
 import type { ReceivedPicture } from '../inspect-picture.ts';
+import type { ReferenceReader } from '../reference-reader.ts';
 import { service } from './errors.ts';
 import { textList } from './fields.ts';
 import type { Fields } from './fields.ts';
 import type { InputRule } from './models.ts';
 
-/** Fetches an input's address; answers `undefined` when the emulated vendor cannot reach it. */
-export type FetchInput = (url: URL) => Promise<Buffer | undefined>;
-
-export type InputReader = {
-  readonly inspect: (bytes: Buffer) => Promise<ReceivedPicture | undefined>;
-  readonly fetchInput: FetchInput;
-};
-
 /** The input pictures of a submission, checked by sections 5 and 8.2. Throws `JimengRefusal`. */
 export async function readInputs(
   fields: Fields,
   rule: InputRule | undefined,
-  reader: InputReader,
+  reader: ReferenceReader,
 ): Promise<readonly ReceivedPicture[]> {
   if (rule === undefined) return [];
   const inline = rule.takesBase64 ? textList(fields, 'binary_data_base64') : [];
@@ -39,14 +32,18 @@ function decodeInline(text: string): Buffer {
   return bytes;
 }
 
-async function fetched(address: string, { fetchInput }: InputReader): Promise<Buffer> {
+async function fetched(address: string, { fetchReference }: ReferenceReader): Promise<Buffer> {
   const isAddress = /^https?:\/\//.test(address) && URL.canParse(address);
-  const bytes = isAddress ? await fetchInput(new URL(address)) : undefined;
+  const bytes = isAddress ? await fetchReference(new URL(address)) : undefined;
   if (bytes === undefined) throw service(50207);
   return bytes;
 }
 
-async function checked(bytes: Buffer, rule: InputRule, { inspect }: InputReader): Promise<ReceivedPicture> {
+async function checked(
+  bytes: Buffer,
+  rule: InputRule,
+  { inspect }: ReferenceReader,
+): Promise<ReceivedPicture> {
   if (bytes.length > rule.maxBytes) throw service(50205);
   const picture = await inspect(bytes);
   if (picture === undefined) throw service(50207);

@@ -41,7 +41,7 @@ beforeAll(async () => {
     latencyMs: RUN_MS,
     queriesPerSecond: Infinity,
     now: () => now,
-    fetchInput: async (url) => (url.host === 'reachable.test' ? picture(640, 480) : undefined),
+    fetchReference: async (url) => (url.host === 'reachable.test' ? picture(640, 480) : undefined),
   });
 });
 afterAll(() => jimeng.close());

@@ -1,8 +1,8 @@
 import type { ReceivedPicture } from '../inspect-picture.ts';
+import type { ReferenceReader } from '../reference-reader.ts';
 import { badValue, flagField, numberField, requiredText } from './fields.ts';
 import type { Fields } from './fields.ts';
 import { readInputs } from './inputs.ts';
-import type { InputReader } from './inputs.ts';
 import type { JimengModel } from './models.ts';
 import { chooseSize } from './size.ts';
 import type { Size } from './size.ts';
@@ -23,7 +23,7 @@ const MAX_GROUP = 15;
 const USUAL_GROUP = 4;
 
 /** Reads the body for a model; fields that it does not know are ignored. Throws `JimengRefusal`. */
-export async function readJob(fields: Fields, model: JimengModel, reader: InputReader): Promise<Job> {
+export async function readJob(fields: Fields, model: JimengModel, reader: ReferenceReader): Promise<Job> {
   const prompt = requiredText(fields, 'prompt');
   const seed = model.groups ? undefined : numberField(fields, 'seed', SEED);
   flagField(fields, 'use_pre_llm');

@@ -1,9 +1,9 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import type { Fault } from '../faults.ts';
-import { Picture } from '../picture.ts';
-import type { Mark, Painter, PictureSpec } from '../picture.ts';
+import { Picture, tintOf } from '../picture.ts';
+import type { Mark, PictureSpec } from '../picture.ts';
 import { InlineBase64 } from '../reply.ts';
-import type { ResultLinks } from '../result-links.ts';
+import type { Workshop } from '../workshop.ts';
 import { flagField, numberField, objectField, parseFields, textField } from './fields.ts';
 import type { Fields } from './fields.ts';
 import type { Job } from './job.ts';
@@ -15,15 +15,6 @@ export type ResultOptions = {
   readonly asLinks: boolean;
   readonly mark: Mark | undefined;
   readonly label: LabelRecord | undefined;
-};
-
-export type Workshop = {
-  readonly paint: Painter;
-  readonly links: ResultLinks;
-  readonly origin: () => string;
-  readonly now: () => number;
-  readonly linkTtlMs: number;
-  readonly paddedBytes: number | undefined;
 };
 
 /** The two ways of handing over; one of them is null. */
@@ -87,24 +78,16 @@ async function drawn(job: Job, index: number, options: ResultOptions, workshop: 
   const spec: PictureSpec = {
     ...job.size,
     format: job.model.format,
-    tint: tintOf(job) + index,
+    tint: tintOf(job.prompt, job.seed) + index,
     ...(mark !== undefined && { mark }),
-    ...(workshop.paddedBytes !== undefined && { paddedBytes: workshop.paddedBytes }),
+    paddedBytes: workshop.paddedBytes,
   };
   const picture = await workshop.paint(spec);
   return label === undefined ? picture : new Picture(spec, labelled(picture.bytes, picture.format, label));
 }
 
-/** The same seed, or the same prompt without one, gives the same colours. */
-function tintOf({ seed, prompt }: Job): number {
-  if (seed !== undefined && seed >= 0) return seed;
-  let sum = 0;
-  for (let at = 0; at < prompt.length; at += 1) sum = (sum * 31 + prompt.charCodeAt(at)) & 0xffff;
-  return sum;
-}
-
 function publish(picture: Picture, workshop: Workshop, fault: Fault | undefined): string {
-  const expiresAt = workshop.now() + workshop.linkTtlMs;
+  const expiresAt = workshop.now() + workshop.ttlMs;
   const name = randomUUID().replaceAll('-', '');
   const path = `/tos-cn-i-emulator/${name}~tplv-emulator-image.${picture.format}`;
   const query = new URLSearchParams({

@@ -1,14 +1,14 @@
 /** The Kling image API (legacy family) as its fact sheet tells it: create, query, list, callbacks and result files. */
 import { randomUUID } from 'node:crypto';
 import { startEmulator } from '../emulator.ts';
-import type { Emulator, Exchange } from '../emulator.ts';
+import type { Emulator, Exchange, VendorOptions } from '../emulator.ts';
 import { disturbed, TRANSPORT_FAULTS } from '../faults.ts';
 import type { Fault } from '../faults.ts';
-import { createInspector } from '../inspect-picture.ts';
 import { drawLatency } from '../latency.ts';
 import type { Latency } from '../latency.ts';
 import { Ledger } from '../ledger.ts';
 import { createPainter } from '../picture.ts';
+import { createReferenceReader } from '../reference-reader.ts';
 import { jsonReply } from '../reply.ts';
 import type { Reply } from '../reply.ts';
 import { LINK_FAULTS, ResultLinks } from '../result-links.ts';
@@ -30,7 +30,6 @@ import type { KlingParameters, UnknownModelCode } from './parameters.ts';
 import { publishImages } from './publish.ts';
 import type { Gallery } from './publish.ts';
 import { checkReference } from './reference.ts';
-import type { FetchReference } from './reference.ts';
 import {
   createdFields,
   failureOf,
@@ -58,32 +57,24 @@ export type KlingAccount = {
   readonly notPermitted: Set<string>;
 };
 
-export type KlingEmulatorOptions = Partial<KlingCredentials> & {
-  readonly host?: string;
-  /** Default 0: any free port. */
-  readonly port?: number;
-  /** How long a create takes to answer; default 0. */
-  readonly createMs?: Latency;
-  /** How long a task stays `submitted`; default 300 ms. */
-  readonly queueMs?: Latency;
-  /** From create to the end of the task; default 5 s. */
-  readonly latencyMs?: Latency;
-  /** Pictures in open tasks of one model; more are 429 with code 1303. Default 20. */
-  readonly concurrency?: number;
-  /** How long a result link works from the end of the task; default 30 days. */
-  readonly ttlMs?: number;
-  /** Pads every picture to this many bytes. */
-  readonly pictureBytes?: number;
-  /** Default 1201. */
-  readonly unknownModel?: UnknownModelCode;
-  /** `whsec_…`; with it, callbacks are signed. */
-  readonly webhookSecret?: string;
-  readonly account?: Partial<KlingAccount>;
-  /** Fetches references that are http(s) addresses; default: none can be reached. */
-  readonly fetchReference?: FetchReference;
-  /** Unix milliseconds; default the system clock. */
-  readonly now?: () => number;
-};
+export type KlingEmulatorOptions = VendorOptions &
+  Partial<KlingCredentials> & {
+    /** How long a create takes to answer; default 0. */
+    readonly createMs?: Latency;
+    /** How long a task stays `submitted`; default 300 ms. */
+    readonly queueMs?: Latency;
+    /** From create to the end of the task; default 5 s. */
+    readonly latencyMs?: Latency;
+    /** Pictures in open tasks of one model; more are 429 with code 1303. Default 20. */
+    readonly concurrency?: number;
+    /** How long a result link works from the end of the task; default 30 days. */
+    readonly ttlMs?: number;
+    /** Default 1201. */
+    readonly unknownModel?: UnknownModelCode;
+    /** `whsec_…`; with it, callbacks are signed. */
+    readonly webhookSecret?: string;
+    readonly account?: Partial<KlingAccount>;
+  };
 
 export type KlingEmulator = Emulator &
   KlingCredentials & {
@@ -115,10 +106,7 @@ export async function startKlingEmulator(options: KlingEmulatorOptions = {}): Pr
   const account = accountOf(options.account);
   const ledger = new Ledger();
   const tasks = new TaskList();
-  const reader = {
-    inspect: createInspector(),
-    fetchReference: options.fetchReference ?? (async () => undefined),
-  };
+  const reader = createReferenceReader(options.fetchReference);
   const closing = new AbortController();
   const callbacks = new CallbackSender(options.webhookSecret, closing.signal);
   const links = new ResultLinks({
@@ -133,6 +121,7 @@ export async function startKlingEmulator(options: KlingEmulatorOptions = {}): Pr
     paint: createPainter(),
     links,
     origin: () => origin,
+    now,
     accountId: () => account.id,
     ttlMs: options.ttlMs ?? 30 * DAY_MS,
     paddedBytes: options.pictureBytes,
@@ -281,8 +270,8 @@ export async function startKlingEmulator(options: KlingEmulatorOptions = {}): Pr
 
   const emulator = await startEmulator({
     name: 'kling',
-    ...(options.host !== undefined && { host: options.host }),
-    ...(options.port !== undefined && { port: options.port }),
+    host: options.host,
+    port: options.port,
     now,
     ledger,
     faultNames,

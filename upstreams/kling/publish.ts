@@ -1,19 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { Painter, Picture } from '../picture.ts';
-import type { ResultLinks } from '../result-links.ts';
+import type { Picture } from '../picture.ts';
+import type { Workshop } from '../workshop.ts';
 import { pixelsOf } from './models.ts';
 import type { KlingTask, TaskImage } from './tasks.ts';
 
-/** What it takes to make pictures and show them. */
-export type Gallery = {
-  readonly paint: Painter;
-  readonly links: ResultLinks;
-  readonly origin: () => string;
-  readonly accountId: () => string;
-  readonly ttlMs: number;
-  readonly paddedBytes: number | undefined;
-};
+/** Where pictures are made and shown; their addresses name the account. */
+export type Gallery = Workshop & { readonly accountId: () => string };
 
 /** The links of a task's pictures (section 11), which can be read once `task.linksReady` settles. */
 export function publishImages(task: KlingTask, gallery: Gallery): TaskImage[] {
@@ -51,6 +44,6 @@ function draw(task: KlingTask, index: number, isMarked: boolean, gallery: Galler
     format: 'png',
     tint: crc32(parameters.prompt) + index,
     ...(isMarked && { mark: { text: 'KlingAI' } }),
-    ...(gallery.paddedBytes !== undefined && { paddedBytes: gallery.paddedBytes }),
+    paddedBytes: gallery.paddedBytes,
   });
 }

@@ -1,18 +1,10 @@
 import { decodeBase64 } from '../base64.ts';
-import type { ReceivedPicture } from '../inspect-picture.ts';
+import type { ReferenceReader } from '../reference-reader.ts';
 import { invalidValue, refusalNamed } from './errors.ts';
 
 const MAX_BYTES = 10 * 1024 * 1024;
 const MIN_SIDE = 300;
 const MAX_RATIO = 2.5;
-
-/** Fetches a reference's address; answers `undefined` when the emulated vendor cannot reach it. */
-export type FetchReference = (url: URL) => Promise<Buffer | undefined>;
-
-export type ReferenceReader = {
-  readonly inspect: (bytes: Buffer) => Promise<ReceivedPicture | undefined>;
-  readonly fetchReference: FetchReference;
-};
 
 /** Section 4: an address or bare base64 of a JPEG or PNG. Throws `KlingRefusal`. */
 export async function checkReference(image: string, reader: ReferenceReader): Promise<void> {

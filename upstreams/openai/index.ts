@@ -1,13 +1,13 @@
 /** OpenAI's image API as its fact sheet tells it: today's GPT models, the dall-e of old, and Azure's variant. */
 import { randomBytes } from 'node:crypto';
 import { startEmulator } from '../emulator.ts';
-import type { Emulator, Exchange, Route } from '../emulator.ts';
+import type { Emulator, Exchange, Route, VendorOptions } from '../emulator.ts';
 import { disturbed, TRANSPORT_FAULTS } from '../faults.ts';
-import { createInspector } from '../inspect-picture.ts';
 import { drawLatency } from '../latency.ts';
 import type { Latency } from '../latency.ts';
 import { Ledger } from '../ledger.ts';
 import { createPainter } from '../picture.ts';
+import { createReferenceReader } from '../reference-reader.ts';
 import { jsonReply, textReply } from '../reply.ts';
 import type { Reply } from '../reply.ts';
 import { LINK_FAULTS, ResultLinks } from '../result-links.ts';
@@ -33,12 +33,9 @@ import type { Fields } from './parameters.ts';
 import { outputTokensOf, produce, streamedAnswer, wholeAnswer } from './produce.ts';
 import type { Accepted, Workshop } from './produce.ts';
 import { readEditForm, readEditJson } from './references.ts';
-import type { FetchReference } from './references.ts';
 
-export type OpenAiEmulatorOptions = {
-  readonly host?: string;
-  /** Default 0: any free port. */
-  readonly port?: number;
+/** `now` decides which models are switched off. */
+export type OpenAiEmulatorOptions = VendorOptions & {
   /** Whose rules hold; default `openai-2026`. */
   readonly profile?: Profile;
   /** The one accepted key; default `sk-openai-emulator-key`. */
@@ -51,12 +48,6 @@ export type OpenAiEmulatorOptions = {
   readonly latencyMs?: Latency;
   /** Images per minute of the account; default 250, the highest tier of section 3.7. */
   readonly imagesPerMinute?: number;
-  /** Pads every picture to this many bytes. */
-  readonly pictureBytes?: number;
-  /** Fetches references that are http(s) addresses; default: none can be reached. */
-  readonly fetchReference?: FetchReference;
-  /** Unix milliseconds; default the system clock. It decides which models are switched off. */
-  readonly now?: () => number;
 };
 
 export type OpenAiEmulator = Emulator & {
@@ -100,10 +91,7 @@ export async function startOpenAiEmulator(options: OpenAiEmulatorOptions = {}): 
   const now = options.now ?? Date.now;
   const profile = options.profile ?? 'openai-2026';
   const apiKey = options.apiKey ?? 'sk-openai-emulator-key';
-  const reader = {
-    inspect: createInspector(),
-    fetchReference: options.fetchReference ?? (async () => undefined),
-  };
+  const reader = createReferenceReader(options.fetchReference);
   const images = options.imagesPerMinute ?? USUAL_LIMITS.images;
   const limits = new Limits(
     images === Infinity
@@ -248,8 +236,8 @@ export async function startOpenAiEmulator(options: OpenAiEmulatorOptions = {}): 
 
   const emulator = await startEmulator({
     name: 'openai',
-    ...(options.host !== undefined && { host: options.host }),
-    ...(options.port !== undefined && { port: options.port }),
+    host: options.host,
+    port: options.port,
     now,
     ledger,
     faultNames,

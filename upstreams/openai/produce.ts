@@ -1,9 +1,10 @@
 import { randomBytes } from 'node:crypto';
 import type { Fault } from '../faults.ts';
-import type { Painter, Picture } from '../picture.ts';
+import { tintOf } from '../picture.ts';
+import type { Picture } from '../picture.ts';
 import { encodeJson, InlineBase64, jsonReply } from '../reply.ts';
 import type { Reply } from '../reply.ts';
-import type { ResultLinks } from '../result-links.ts';
+import type { Workshop as VendorWorkshop } from '../workshop.ts';
 import { GPT_SIZES, parseSize } from './models.ts';
 import type { OpenAiModel, Profile, Size } from './models.ts';
 import type { Parameters } from './parameters.ts';
@@ -18,15 +19,7 @@ export type Accepted = {
   readonly fault: Fault | undefined;
 };
 
-export type Workshop = {
-  readonly profile: Profile;
-  readonly paint: Painter;
-  readonly links: ResultLinks;
-  readonly origin: () => string;
-  readonly now: () => number;
-  readonly ttlMs: number;
-  readonly paddedBytes: number | undefined;
-};
+export type Workshop = VendorWorkshop & { readonly profile: Profile };
 
 /** Output tokens of a picture of 1024 by 1024, from the prices per picture and per token (section 3.7). */
 const FIRST_TOKENS = { low: 272, medium: 1056, high: 4160 };
@@ -70,7 +63,7 @@ export function produce(accepted: Accepted, workshop: Workshop): Promise<readonl
         format: parameters.outputFormat,
         tint: tintOf(parameters.prompt) + at,
         ...(parameters.background === 'transparent' && { transparent: true }),
-        ...(workshop.paddedBytes !== undefined && { paddedBytes: workshop.paddedBytes }),
+        paddedBytes: workshop.paddedBytes,
       }),
     ),
   );
@@ -192,13 +185,6 @@ function usageOf(accepted: Accepted, made: number): object {
 
 function qualityOf({ quality }: Parameters): string {
   return quality === 'auto' ? 'medium' : quality;
-}
-
-/** The same prompt gives the same colours. */
-function tintOf(prompt: string): number {
-  let sum = 0;
-  for (let at = 0; at < prompt.length; at += 1) sum = (sum * 31 + prompt.charCodeAt(at)) & 0xffff;
-  return sum;
 }
 
 /** Section 1: a blob with a shared access signature that begins an hour early. */

@@ -1,17 +1,10 @@
 import { decodeBase64 } from '../base64.ts';
 import type { ReceivedPicture } from '../inspect-picture.ts';
+import type { ReferenceReader } from '../reference-reader.ts';
 import { invalidImageRequest, invalidRequest } from './errors.ts';
 import type { GptModel } from './models.ts';
 import type { Part } from './multipart.ts';
 import type { Fields } from './parameters.ts';
-
-/** Fetches a reference's address; answers `undefined` when the emulated vendor cannot reach it. */
-export type FetchReference = (url: URL) => Promise<Buffer | undefined>;
-
-export type ReferenceReader = {
-  readonly inspect: (bytes: Buffer) => Promise<ReceivedPicture | undefined>;
-  readonly fetchReference: FetchReference;
-};
 
 /** What an edit was given: its fields without the pictures, and the pictures. */
 export type EditForm = { readonly fields: Fields; readonly references: readonly ReceivedPicture[] };
