@@ -1,28 +1,12 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { type App, createApp } from '../src/app.ts';
-import { loadConfig } from '../src/config/load-config.ts';
-import { createLogger } from '../src/observe/logger.ts';
 import type { Clock } from '../src/core/clock.ts';
-import { adapters } from '../src/providers/registry.ts';
+import type { TaskView } from '../src/http/routes/generations/schema.ts';
 import { type ArkEmulator, startArkEmulator } from '../upstreams/ark/index.ts';
 import { startJimengEmulator } from '../upstreams/jimeng/index.ts';
 import { startOpenAiEmulator } from '../upstreams/openai/index.ts';
+import { type RunningApp, startApp } from './support/app.ts';
 import { eventually } from './support/eventually.ts';
 import { createHurriedClock } from './support/hurried-clock.ts';
-
-const key = 'policy-key';
-
-/** The parts of a task that these tests look at. */
-interface TaskView {
-  readonly task_id: string;
-  readonly status: string;
-  readonly images?: readonly unknown[];
-  readonly error?: { readonly code: string };
-  readonly adjustments: readonly { readonly parameter: string }[];
-}
 
 describe('when a call fails', () => {
   const closing: (() => Promise<unknown>)[] = [];
@@ -36,41 +20,12 @@ describe('when a call fails', () => {
     return emulator;
   };
 
-  /** The program with this `limner.yaml`, in this process. */
-  const start = async (yaml: string, clock?: Clock): Promise<App> => {
-    const dataDir = await mkdtemp(join(tmpdir(), 'limner-policy-'));
-    const config = loadConfig({
-      env: { LIMNER_DATA_DIR: dataDir, LIMNER_CONFIG: '/limner.yaml', LIMNER_PORT: '0' },
-      cwd: '/',
-      adapters,
-      readFile: () => yaml,
-    });
-    const app = await createApp({
-      config,
-      logger: createLogger({ level: 'silent' }),
-      ...(clock !== undefined && { clock }),
-    });
-    await app.keys.ensureBootstrap(key);
-    closing.push(async () => {
-      await app.close();
-      await rm(dataDir, { recursive: true });
-    });
-    return app;
+  const start = async (yaml: string, clock?: Clock): Promise<RunningApp> => {
+    const program = await startApp(yaml, clock);
+    closing.push(async () => program[Symbol.asyncDispose]());
+    return program;
   };
-
-  const generate = async (app: App, body: object): Promise<TaskView> => {
-    const headers = { authorization: `Bearer ${key}`, prefer: 'wait=15' };
-    const url = '/v1/images/generations';
-    const payload = { model: 'seedream-3.0', prompt: 'a lighthouse', ...body };
-    const answer = await app.server.inject({ method: 'POST', url, headers, payload });
-    expect(answer.statusCode).toBe(200);
-    let task = answer.json<TaskView>();
-    // On a hurried clock 15 seconds are soon over.
-    while (task.status === 'pending' || task.status === 'processing') {
-      task = (await app.server.inject({ url: `${url}/${task.task_id}`, headers })).json<TaskView>();
-    }
-    return task;
-  };
+  const generate = (program: RunningApp, body: object): Promise<TaskView> => program.generate(body);
 
   const twoArks = (first: ArkEmulator, second: ArkEmulator): string => `
 providers:
@@ -197,12 +152,9 @@ providers:
     expect(submissions.length).toBeLessThan(8 * 5);
   });
 
-  const readiness = async (app: App): Promise<unknown> => (await app.server.inject('/readyz')).json();
-  const isAvailable = async (app: App): Promise<unknown> => {
-    const headers = { authorization: `Bearer ${key}` };
-    const answer = await app.server.inject({ url: '/v1/models/seedream-3.0', headers });
-    return answer.json<{ available: boolean }>().available;
-  };
+  const readiness = (program: RunningApp) => program.get('/readyz');
+  const isAvailable = async (program: RunningApp) =>
+    (await program.get<{ available: boolean }>('/v1/models/seedream-3.0')).available;
   const oneArk = (upstream: ArkEmulator): string =>
     `providers: { ark: { base_url: "${upstream.baseUrl}", api_key: "${upstream.apiKey}" } }`;
 

@@ -53,12 +53,12 @@ export class Breaker {
 
   /** Whether the provider is as good a choice as any: it works, or is due to be tried. */
   get isEligible(): boolean {
-    return this.#opened === undefined || (!this.#isProbed && this.#clock.nowMs() >= this.#opened.dueMs);
+    return this.#opened === undefined || (!this.#isProbed && this.#hasCome(this.#opened.dueMs));
   }
 
   /** Whether somebody may try who has nowhere else to go. */
   get mayProbe(): boolean {
-    return this.#opened === undefined || (!this.#isProbed && this.#clock.nowMs() >= this.#opened.probeMs);
+    return this.#opened === undefined || (!this.#isProbed && this.#hasCome(this.#opened.probeMs));
   }
 
   /** Leave to send a call now; `undefined` when it has to wait. */
@@ -96,6 +96,12 @@ export class Breaker {
     const isNews = this.#opened?.kind !== 'refused';
     if (isNews || isProbe) this.#open('refused', reason);
     return isNews;
+  }
+
+  /** A clock that went back to before the trouble must not keep a provider out for as long. */
+  #hasCome(atMs: number): boolean {
+    const nowMs = this.#clock.nowMs();
+    return nowMs >= atMs || nowMs < (this.#opened?.sinceMs ?? 0);
   }
 
   #open(kind: Break, reason: string): void {

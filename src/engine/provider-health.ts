@@ -40,8 +40,8 @@ export const createProviderHealth = (
   onChance: () => void,
 ): ProviderHealth => {
   const breakers = new Map<string, Breaker>();
-  /** Until when an upstream model is to be left alone. */
-  const pauses = new Map<string, number>();
+  /** From when until when an upstream model is to be left alone. */
+  const pauses = new Map<string, { readonly fromMs: number; readonly untilMs: number }>();
 
   const breakerOf = (provider: Provider): Breaker => {
     let known = breakers.get(provider.name);
@@ -52,8 +52,11 @@ export const createProviderHealth = (
     return known;
   };
 
-  const pausedUntilMs = (provider: Provider, model: string): number =>
-    pauses.get(`${provider.name}/${model}`) ?? 0;
+  const pausedUntilMs = (provider: Provider, model: string): number => {
+    const known = pauses.get(`${provider.name}/${model}`);
+    // A pause that begins in the future is one of a clock that has gone back since.
+    return known === undefined || clock.nowMs() < known.fromMs ? 0 : known.untilMs;
+  };
   const isPaused = (provider: Provider, model: string): boolean =>
     clock.nowMs() < pausedUntilMs(provider, model);
 
@@ -64,7 +67,7 @@ export const createProviderHealth = (
   const pause = (provider: Provider, model: string, pauseMs: number): void => {
     const untilMs = clock.nowMs() + pauseMs;
     if (untilMs <= pausedUntilMs(provider, model)) return;
-    pauses.set(`${provider.name}/${model}`, untilMs);
+    pauses.set(`${provider.name}/${model}`, { fromMs: clock.nowMs(), untilMs });
     tellWhen(untilMs);
   };
 

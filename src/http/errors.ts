@@ -63,6 +63,19 @@ const known: Readonly<Record<string, readonly [ErrorCode, string]>> = {
   FST_ERR_MAX_PARAM_LENGTH: ['route_not_found', 'There is nothing at this address.'],
 };
 
+const somethingWrong = 'Something went wrong here. Trying again may help.';
+
+/** What SQLite and the operating system say when nothing can be written; they cross threads as texts. */
+const storageTrouble = (fault: unknown): string | undefined => {
+  const text =
+    fault instanceof Error ? `${fault.message} ${(fault as NodeJS.ErrnoException).code ?? ''}` : '';
+  if (/disk is full|ENOSPC|EDQUOT/.test(text))
+    return 'The disk of this server is full, so nothing was stored. Its operator has to make room.';
+  if (/database is locked/.test(text))
+    return 'Another process keeps the database of this server locked, so nothing was stored. Try again later.';
+  return undefined;
+};
+
 const translate = (fault: unknown): LimnerError => {
   if (fault instanceof LimnerError) return fault;
   const { code, statusCode } = (fault ?? {}) as { readonly code?: unknown; readonly statusCode?: unknown };
@@ -71,9 +84,7 @@ const translate = (fault: unknown): LimnerError => {
   if (typeof statusCode === 'number' && statusCode >= 400 && statusCode < 500) {
     return new LimnerError('invalid_parameter', 'The request could not be read.', { cause: fault });
   }
-  return new LimnerError('internal_error', 'Something went wrong here. Trying again may help.', {
-    cause: fault,
-  });
+  return new LimnerError('internal_error', storageTrouble(fault) ?? somethingWrong, { cause: fault });
 };
 
 /** Answers what Node's HTTP parser refuses; there is no request yet, only a socket. */

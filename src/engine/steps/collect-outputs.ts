@@ -68,7 +68,9 @@ export const collectOutputs = async (
   );
   run.parts.reach('after-stored');
   const { spool } = run.parts;
-  await Promise.all(collected.flatMap(({ leftover }) => (leftover === undefined ? [] : [spool.remove(leftover)])));
+  await Promise.all(
+    collected.flatMap(({ leftover }) => (leftover === undefined ? [] : [spool.remove(leftover)])),
+  );
   return undefined;
 };
 

@@ -25,6 +25,12 @@ export const callDeadlineMs = (run: TaskRun, call: Call, route: Route): number =
 /** What an adapter may touch, as long as it is at work. */
 export type CallContext = AdapterContext<never> & Disposable;
 
+/**
+ * How long a question about a call may take although the time for the call is over: its picture may be there, paid, for
+ * instance after the program stood still for longer than that.
+ */
+const LAST_QUESTION_MS = 10_000;
+
 /** What the adapter may touch for this call; the exchange ends with the call's deadline. */
 export const contextOf = async (run: TaskRun, call: Call, route: Route): Promise<CallContext> => {
   const { clock, spool } = run.parts;
@@ -33,7 +39,8 @@ export const contextOf = async (run: TaskRun, call: Call, route: Route): Promise
   const signal = AbortSignal.any([run.signal, timeOver.signal]);
   const rule = call.request.hasReference ? run.cardOf(call)?.reference : undefined;
   const reference = rule && (await readyReference(run.parts, run.task, rule, signal));
-  const remainingMs = Math.max(1, callDeadlineMs(run, call, route) - nowMs);
+  const leastMs = call.step.state === 'accepted' ? LAST_QUESTION_MS : 1;
+  const remainingMs = Math.max(leastMs, callDeadlineMs(run, call, route) - nowMs);
   const stopTimer = clock.after(remainingMs, () =>
     timeOver.abort(new Error('The time for the call is over')),
   );
@@ -69,7 +76,9 @@ export const sendCall = async (
   if (nowMs >= callDeadlineMs(run, call, route)) {
     return failCall(run, call, { moment: 'planned', failure: tooLate });
   }
-  if (notBeforeMs !== undefined && notBeforeMs > nowMs) return notBeforeMs;
+  // A clock that went back must not turn a pause into hours.
+  const isClockBack = nowMs < call.createdAtMs;
+  if (notBeforeMs !== undefined && notBeforeMs > nowMs && !isClockBack) return notBeforeMs;
   if (!health.isEligible(provider, call.request.model)) {
     const better = betterRoute(run, call);
     if (better !== undefined) {

@@ -41,7 +41,8 @@ export const readRequestMark = (headers: IncomingHttpHeaders): RequestMark | und
   const key = readIdempotencyKey(headers['idempotency-key']);
   if (key !== undefined) return { kind: 'key', key };
   const retries = headers['x-stainless-retry-count'];
-  if (typeof retries === 'string' && /^\d{1,4}$/.test(retries)) return { kind: 'sdk', retries: Number(retries) };
+  if (typeof retries === 'string' && /^\d{1,4}$/.test(retries))
+    return { kind: 'sdk', retries: Number(retries) };
   return headers['x-stainless-lang'] === undefined ? undefined : { kind: 'sdk', retries: 0 };
 };
 

@@ -1,10 +1,7 @@
 import Type from 'typebox';
 import { answer } from '../../described.ts';
 
-const AliveSchema = Type.Object(
-  { status: Type.Enum(['ok'], { type: 'string' }) },
-  { title: 'Health' },
-);
+const AliveSchema = Type.Object({ status: Type.Enum(['ok'], { type: 'string' }) }, { title: 'Health' });
 
 const ReadySchema = Type.Object(
   {
