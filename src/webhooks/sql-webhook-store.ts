@@ -124,7 +124,7 @@ export const createWebhookStore = (
   clock: Pick<Clock, 'nowMs'>,
   randomBytes: RandomBytes,
 ): WebhookStore => {
-  const { read, write } = database;
+  const { read } = database;
 
   /** As Standard Webhooks writes symmetric secrets: 24 to 64 random bytes in base64. */
   const newSecret = (): string => `whsec_${Buffer.from(randomBytes(32)).toString('base64')}`;
@@ -154,14 +154,14 @@ export const createWebhookStore = (
 
   const ensureSigningSecret = async (keyId: string): Promise<WebhookSecretRow | null> =>
     (await firstRow(read, secretOfKey, { key_id: keyId })) ??
-    write(keepSigningSecret, { key_id: keyId, secret: newSecret(), created_at: clock.nowMs() });
+    database.write(keepSigningSecret, { key_id: keyId, secret: newSecret(), created_at: clock.nowMs() });
 
   return {
     createEndpoint: async (keyId, url) => {
       const nowMs = clock.nowMs();
       const endpoint = { id: newId('wh', nowMs, randomBytes), keyId, url, createdAtMs: nowMs };
       const secret = newSecret();
-      const isMade = await write(insertEndpoint, {
+      const isMade = await database.write(insertEndpoint, {
         id: endpoint.id,
         key_id: keyId,
         url,
@@ -180,15 +180,18 @@ export const createWebhookStore = (
 
     endpoints: async (keyId) => (await read.all(endpointsOfKey, { key_id: keyId })).map(toEndpoint),
 
-    deleteEndpoint: async (id, keyId) => isId('wh', id) && write(deleteEndpoint, { id, key_id: keyId }),
+    deleteEndpoint: async (id, keyId) =>
+      isId('wh', id) && database.write(deleteEndpoint, { id, key_id: keyId }),
 
     rotateSecret: async (id, keyId) => {
-      const row = isId('wh', id) ? await write(rotateEndpoint, { id, key_id: keyId, ...rotation() }) : null;
+      const row = isId('wh', id)
+        ? await database.write(rotateEndpoint, { id, key_id: keyId, ...rotation() })
+        : null;
       return row === null ? undefined : toFresh(row);
     },
 
     enableEndpoint: async (id, keyId) => {
-      const row = isId('wh', id) ? await write(enableEndpoint, { id, key_id: keyId }) : null;
+      const row = isId('wh', id) ? await database.write(enableEndpoint, { id, key_id: keyId }) : null;
       return row === null ? undefined : toEndpoint(row);
     },
 
@@ -196,7 +199,11 @@ export const createWebhookStore = (
 
     rotateSigningSecret: async (keyId) =>
       toSigningSecret(
-        await write(rotateSigningSecret, { key_id: keyId, created_at: clock.nowMs(), ...rotation() }),
+        await database.write(rotateSigningSecret, {
+          key_id: keyId,
+          created_at: clock.nowMs(),
+          ...rotation(),
+        }),
       ),
 
     deliveries: async (query) => {
@@ -221,7 +228,7 @@ export const createWebhookStore = (
 
     redeliver: async (id, keyId) => {
       if (!isId('evt', id)) return undefined;
-      const row = await write(redeliver, { id, key_id: keyId, atMs: clock.nowMs() });
+      const row = await database.write(redeliver, { id, key_id: keyId, atMs: clock.nowMs() });
       return row === null ? undefined : toDelivery(row);
     },
 
@@ -242,7 +249,7 @@ export const createWebhookStore = (
     },
 
     recordAttempt: ({ delivery, atMs, state, nextAttemptAtMs, status, error, disableReason }) =>
-      write(recordAttempt, {
+      database.write(recordAttempt, {
         row: {
           id: delivery.id,
           state,
@@ -260,6 +267,6 @@ export const createWebhookStore = (
       }),
 
     deleteDeliveriesBefore: (timeMs, limit) =>
-      write(deleteDeliveries, { before: firstIdAt('evt', timeMs), limit }),
+      database.write(deleteDeliveries, { before: firstIdAt('evt', timeMs), limit }),
   };
 };

@@ -266,7 +266,7 @@ export const deleteDeliveries = operation(
     connection.run(deleteOldDeliveries, range),
 );
 
-/** All of them, for the thread that runs them by name. */
+/** All of them. @public loaded by the writer thread, by name. */
 export const operations = [
   insertEndpoint,
   deleteEndpoint,

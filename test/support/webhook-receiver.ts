@@ -1,5 +1,5 @@
 /** Somebody who is told of endings by webhook. */
-import { createServer } from 'node:http';
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { text } from 'node:stream/consumers';
 import { Webhook } from 'standardwebhooks';
@@ -47,7 +47,7 @@ export interface WebhookReceiver extends AsyncDisposable {
 export const startWebhookReceiver = async (): Promise<WebhookReceiver> => {
   const received: ReceivedWebhook[] = [];
   let answerOf = (_webhook: ReceivedWebhook): ReceiverAnswer => ({ status: 204 });
-  const server = createServer(async (request, response) => {
+  const take = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
     const body = await text(request);
     const headers = Object.fromEntries(
       Object.entries(request.headers).map(([name, value]) => [name, String(value)]),
@@ -63,7 +63,8 @@ export const startWebhookReceiver = async (): Promise<WebhookReceiver> => {
     const answer = answerOf(webhook);
     await answer.after;
     response.writeHead(answer.status, answer.headers).end();
-  });
+  };
+  const server = createServer((request, response) => void take(request, response));
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   return {

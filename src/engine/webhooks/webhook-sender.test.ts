@@ -256,7 +256,7 @@ describe('a receiver that does not take it', () => {
       return (await deliveries()).every(({ state }) => state === 'failed') || undefined;
     }, 'both are given up');
     expect(receiver.received).toHaveLength(1);
-    expect((await deliveries()).map(({ lastAttempt }) => lastAttempt?.error).toSorted()).toEqual([
+    expect((await deliveries()).map(({ lastAttempt }) => lastAttempt?.error ?? '').toSorted()).toEqual([
       'The endpoint is disabled.',
       'The receiver answered 410: it wants no more events.',
     ]);

@@ -31,7 +31,7 @@ const tell = async (): Promise<{ taskId: string; delivery: DeliveryView }> => {
   return { taskId, delivery };
 };
 
-describe(ENDPOINTS, () => {
+describe('/v1/webhooks/endpoints', () => {
   test('shows the secret when it is made and rotated, and never else', async () => {
     const made = await server.send('POST', ENDPOINTS, { body: { url: URL_OF_SHOP } });
     expect(made.statusCode).toBe(201);
@@ -95,7 +95,7 @@ describe(ENDPOINTS, () => {
   });
 });
 
-describe(SIGNING_SECRET, () => {
+describe('/v1/webhooks/signing-secret', () => {
   test('is each key’s own, and stays until it is rotated', async () => {
     const read = async (key?: string) =>
       (await server.send('GET', SIGNING_SECRET, key === undefined ? {} : { key })).json<{ secret: string }>();
@@ -110,7 +110,7 @@ describe(SIGNING_SECRET, () => {
   });
 });
 
-describe(DELIVERIES, () => {
+describe('/v1/webhooks/deliveries', () => {
   test('shows what is to be told of a task', async () => {
     const { taskId, delivery } = await tell();
     expect(delivery).toEqual({
