@@ -113,12 +113,12 @@ const insertTask = async (webhookUrl?: string): Promise<string> => {
 };
 
 /** A task that has just completed. */
-const endedTask = async (webhookUrl?: string): Promise<string> => {
+const endedTask = async (webhookUrl?: string, atMs = world.clock.nowMs()): Promise<string> => {
   const taskId = await insertTask(webhookUrl);
   const claim = { taskId, token: newId('claim', world.clock.nowMs(), randomBytes) };
   await world.tasks.claim(claim);
   const usage = { images: 0, costMicros: 0 };
-  await world.tasks.finish(claim, { status: 'completed', usage, adjustments: [] }, world.clock.nowMs());
+  await world.tasks.finish(claim, { status: 'completed', usage, adjustments: [] }, atMs);
   return taskId;
 };
 
@@ -398,6 +398,19 @@ describe('the sender', () => {
       receiver.received[0]?.id,
       receiver.received[0]?.id,
     ]);
+  });
+
+  it('goes on at once when the clock is set back', async () => {
+    let backMs = 0;
+    const { clock } = world;
+    const sender = startSender({ clock: { ...clock, nowMs: () => clock.nowMs() - backMs } });
+    await endedTask(receiver.url);
+    sender.look();
+    await deliveryWith(({ state }) => state === 'delivered');
+    backMs = HOUR;
+    await endedTask(receiver.url, clock.nowMs() - 2 * HOUR);
+    sender.wake();
+    await eventually(async () => receiver.received.length === 2 || undefined, 'the other is told');
   });
 
   it('does not flood a receiver when its answers cannot be written down', async () => {

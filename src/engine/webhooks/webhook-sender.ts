@@ -226,8 +226,10 @@ export const createWebhookSender = (parts: WebhookSenderParts): WebhookSender =>
   const wake = (): void => {
     if (!isRunning) return;
     const nowMs = clock.nowMs();
-    if (looking !== undefined || nowMs - lookedAtMs < LOOK_PAUSE_MS) {
-      lookAgain(Math.max(nowMs, lookedAtMs) + LOOK_PAUSE_MS);
+    // A clock that was set back shows a negative time, which says nothing.
+    const sinceMs = Math.abs(nowMs - lookedAtMs);
+    if (looking !== undefined || sinceMs < LOOK_PAUSE_MS) {
+      lookAgain(nowMs + LOOK_PAUSE_MS);
       return;
     }
     timer.cancel();
