@@ -104,7 +104,8 @@ const recordOf = (
   nowMs: number,
 ): IdempotencyRecord => {
   const bodyHash = createHash('sha256').update(canonicalJson(body)).digest('hex');
-  if (by.kind === 'key') return { key: by.key, bodyHash, forgetBeforeMs: nowMs - requestLimits.idempotencyMs };
+  if (by.kind === 'key')
+    return { key: by.key, bodyHash, forgetBeforeMs: nowMs - requestLimits.idempotencyMs };
   return {
     // A key of a caller never begins with a space.
     key: ` sdk ${bodyHash}`,

@@ -13,8 +13,8 @@ const failure = (changes: Partial<CallFailure> = {}): CallFailure => ({
 
 /** A row of the table in words: `↪ retry, stumbles` asks the next route first, else sends a new call. */
 const words = (...[moment, trouble, charged]: Parameters<typeof ruleFor>): string => {
-  const { elsewhere, then, provider } = ruleFor(moment, trouble, charged);
-  return `${elsewhere ? '↪ ' : ''}${then}${provider === undefined ? '' : `, ${provider}`}`;
+  const { elsewhere, remedy, provider } = ruleFor(moment, trouble, charged);
+  return `${elsewhere ? '↪ ' : ''}${remedy}${provider === undefined ? '' : `, ${provider}`}`;
 };
 
 const tableOf = (charged: CallFailure['charged']) =>
@@ -90,8 +90,8 @@ describe('the table', () => {
               attempt: 0,
               random: 0.5,
             });
-            expect([verdict.elsewhere, verdict.then]).not.toContain(true);
-            expect(['end', 'ask']).toContain(verdict.then);
+            expect([verdict.elsewhere, verdict.remedy]).not.toContain(true);
+            expect(['end', 'ask']).toContain(verdict.remedy);
           }
         }
       }
@@ -132,7 +132,7 @@ describe('the verdict', () => {
   it('is four calls for what passes, two for what is worth one more try, one for what does not pass', () => {
     const verdicts = (changes: Partial<CallFailure>) =>
       [0, 1, 2, 3].map(
-        (tries) => judge({ ...sending, trouble: 'outage', failure: failure(changes), tries }).then,
+        (tries) => judge({ ...sending, trouble: 'outage', failure: failure(changes), tries }).remedy,
       );
     expect(verdicts({})).toEqual(['retry', 'retry', 'retry', 'end']);
     expect(verdicts({ retryOnce: true })).toEqual(['retry', 'end', 'end', 'end']);
@@ -148,14 +148,14 @@ describe('the verdict', () => {
       attempt: 40,
       random: 0,
     });
-    expect(verdict).toEqual({ elsewhere: true, then: 'wait', afterMs: 15_000, provider: 'limits' });
+    expect(verdict).toEqual({ elsewhere: true, remedy: 'wait', afterMs: 15_000, provider: 'limits' });
   });
 
   it('keeps a distance of its own where a rate limit has no hint, that grows to half a minute', () => {
     const waits = (random: number) =>
       [0, 1, 2, 5, 50].map((attempt) => {
         const verdict = judge({ ...sending, trouble: 'rate', failure: failure(), attempt, random });
-        return verdict.then === 'wait' ? verdict.afterMs : undefined;
+        return verdict.remedy === 'wait' ? verdict.afterMs : undefined;
       });
     expect(waits(0)).toEqual([500, 1_000, 2_000, 15_000, 15_000]);
     expect(waits(1)).toEqual([2_000, 3_000, 5_000, 31_000, 31_000]);
@@ -165,23 +165,23 @@ describe('the verdict', () => {
     const account = failure({ code: 'provider_auth_failed', account: true, retryable: false });
     expect(judge({ ...sending, trouble: 'account', failure: account })).toEqual({
       elsewhere: true,
-      then: 'end',
+      remedy: 'end',
       provider: 'refuses',
     });
     const passing = { ...account, retryable: true, retryOnce: true } as const;
-    expect(judge({ ...sending, trouble: 'account', failure: passing })).toMatchObject({ then: 'retry' });
+    expect(judge({ ...sending, trouble: 'account', failure: passing })).toMatchObject({ remedy: 'retry' });
     expect(judge({ ...sending, trouble: 'account', failure: passing })).not.toHaveProperty('provider');
     expect(judge({ ...sending, trouble: 'account', failure: passing, tries: 1 })).toMatchObject({
-      then: 'end',
+      remedy: 'end',
       provider: 'refuses',
     });
   });
 
   it('asks on about a call in doubt whatever is said, and for a picture only while it may be had', () => {
     const doubt = failure({ charged: 'unknown', retryable: false });
-    expect(judge({ ...sending, moment: 'asking', trouble: 'outage', failure: doubt }).then).toBe('ask');
+    expect(judge({ ...sending, moment: 'asking', trouble: 'outage', failure: doubt }).remedy).toBe('ask');
     const lost = failure({ code: 'output_lost', charged: 'yes', retryable: false });
-    expect(judge({ ...sending, moment: 'produced', trouble: 'output', failure: lost }).then).toBe('end');
+    expect(judge({ ...sending, moment: 'produced', trouble: 'output', failure: lost }).remedy).toBe('end');
   });
 });
 

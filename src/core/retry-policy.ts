@@ -52,19 +52,22 @@ type Remedy = 'end' | 'retry' | 'wait' | 'ask';
  */
 export type Standing = 'works' | 'stumbles' | 'refuses' | 'limits';
 
-/** What to do, and what is now thought of the provider; `elsewhere` goes before `then` where there is another route. */
+/** What to do, and what is now thought of the provider; `elsewhere` goes before `remedy` where there is another route. */
 export interface Rule {
   readonly elsewhere: boolean;
-  readonly then: Remedy;
+  readonly remedy: Remedy;
   readonly provider?: Standing;
 }
 
-const rule = (then: Remedy, provider?: Standing): Rule => ({
+const rule = (remedy: Remedy, provider?: Standing): Rule => ({
   elsewhere: false,
-  then,
+  remedy,
   ...(provider !== undefined && { provider }),
 });
-const elsewhereOr = (then: Remedy, provider?: Standing): Rule => ({ ...rule(then, provider), elsewhere: true });
+const elsewhereOr = (remedy: Remedy, provider?: Standing): Rule => ({
+  ...rule(remedy, provider),
+  elsewhere: true,
+});
 
 type Row = Readonly<Partial<Record<Trouble, Rule>>>;
 
@@ -82,7 +85,7 @@ const refused: Row = {
 
 /** How an accepted call ended tells little of what the provider would say to a new one. */
 const ended: Row = Object.fromEntries(
-  Object.entries(refused).map(([trouble, { elsewhere, then }]) => [trouble, { elsewhere, then }]),
+  Object.entries(refused).map(([trouble, { elsewhere, remedy }]) => [trouble, { elsewhere, remedy }]),
 );
 
 /** When nothing was charged. What is not here ends the call and says nothing of the provider. */
@@ -196,14 +199,14 @@ export interface Case {
 
 /** What to do after trouble; `afterMs` counts from now. */
 export type Verdict = Pick<Rule, 'elsewhere' | 'provider'> &
-  ({ readonly then: 'end' } | { readonly then: 'retry' | 'wait' | 'ask'; readonly afterMs: number });
+  ({ readonly remedy: 'end' } | { readonly remedy: 'retry' | 'wait' | 'ask'; readonly afterMs: number });
 
 /**
  * What becomes of the call. Only what was certainly not charged is ever followed by a new call: everything else would
  * risk paying twice.
  */
 export const judge = ({ moment, trouble, failure, tries, attempt, random }: Case): Verdict => {
-  const { elsewhere, then, provider } = ruleFor(moment, trouble, failure.charged);
+  const { elsewhere, remedy, provider } = ruleFor(moment, trouble, failure.charged);
   const isOver = tries + 1 >= (failure.retryOnce === true ? 2 : MAX_TRIES);
   const isHopeless = {
     end: true,
@@ -211,20 +214,20 @@ export const judge = ({ moment, trouble, failure, tries, attempt, random }: Case
     wait: !failure.retryable || (failure.retryOnce === true && isOver),
     // Only of a picture it is ever known that asking again is in vain.
     ask: !failure.retryable && trouble === 'output',
-  }[then];
+  }[remedy];
   // A key that may work in a moment is no reason to leave the provider.
   const isPassing = trouble === 'account' && !isHopeless;
   const about = { elsewhere, ...(provider !== undefined && !isPassing && { provider }) };
-  if (then === 'end' || isHopeless) return { ...about, then: 'end' };
-  switch (then) {
+  if (remedy === 'end' || isHopeless) return { ...about, remedy: 'end' };
+  switch (remedy) {
     case 'retry':
-      return { ...about, then, afterMs: backoffMs(attempt, random, failure.retryAfterMs) };
+      return { ...about, remedy, afterMs: backoffMs(attempt, random, failure.retryAfterMs) };
     case 'wait':
-      return { ...about, then, afterMs: waitMs(attempt, random, failure.retryAfterMs) };
+      return { ...about, remedy, afterMs: waitMs(attempt, random, failure.retryAfterMs) };
     case 'ask':
       return {
         ...about,
-        then,
+        remedy,
         afterMs: FIRST_PAUSE_MS + backoffMs(Math.min(attempt + 1, 3), random, failure.retryAfterMs),
       };
   }

@@ -13,6 +13,8 @@ export interface StoredCall {
   readonly state: string;
   /** Why it failed. */
   readonly code: string | null;
+  /** Whether the failure was charged. */
+  readonly charged: string | null;
 }
 
 /** A data folder that is removed at the end. */
@@ -52,7 +54,7 @@ export const createDataFolder = async (): Promise<DataFolder> => {
     },
     calls: (taskId) =>
       query(
-        `SELECT id, task_id AS taskId, state, step ->> '$.failure.code' AS code FROM calls WHERE task_id = ? ORDER BY slot, attempt`,
+        `SELECT id, task_id AS taskId, state, step ->> '$.failure.code' AS code, step ->> '$.failure.charged' AS charged FROM calls WHERE task_id = ? ORDER BY slot, attempt`,
         taskId,
       ) as unknown as readonly StoredCall[],
     callsIn: (state, provider = '%') =>

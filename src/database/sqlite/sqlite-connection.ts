@@ -44,7 +44,9 @@ export const createSqliteConnection = (
     },
     run: async (query, values) => {
       const parsed = find(query.name);
-      return Number(parsed.statement.run(...parsed.fill(values as Readonly<Record<string, SqlValue>>)).changes);
+      return Number(
+        parsed.statement.run(...parsed.fill(values as Readonly<Record<string, SqlValue>>)).changes,
+      );
     },
   };
 };

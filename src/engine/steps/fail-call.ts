@@ -34,12 +34,12 @@ export const failCall = async (run: TaskRun, call: Call, mishap: Mishap): Promis
     await run.moveTo(call.slot, failure, route, planElsewhere(run, call, route));
     return undefined;
   }
-  const againAtMs = verdict.then === 'end' ? Infinity : nowMs + verdict.afterMs;
+  const againAtMs = verdict.remedy === 'end' ? Infinity : nowMs + verdict.afterMs;
   const hasTime = againAtMs < run.deadlineMs;
-  if (verdict.then === 'ask' && hasTime) return againAtMs;
+  if (verdict.remedy === 'ask' && hasTime) return againAtMs;
   tell(run, call, failure, hasTime ? call.provider : undefined);
   // NOTE: who was told to come back later keeps the place at the gate: nobody else would be served in it either.
-  const isWaiting = verdict.then === 'wait' && hasTime;
+  const isWaiting = verdict.remedy === 'wait' && hasTime;
   if (!isWaiting) run.releaseSlot(call);
   if (hasTime) await run.retry(call.slot, failure, againAtMs, isWaiting ? 'keeps-place' : 'queues-again');
   else await run.move(call.slot, { state: 'failed', failure });
@@ -49,7 +49,7 @@ export const failCall = async (run: TaskRun, call: Call, mishap: Mishap): Promis
 /** When the same call goes on after this; `undefined` when it does not, by the policy or for want of time. */
 export const askAgainAtMs = (run: TaskRun, call: Call, mishap: Mishap): number | undefined => {
   const verdict = judgeMishap(run, call, mishap);
-  if (verdict.then !== 'ask') return undefined;
+  if (verdict.remedy !== 'ask') return undefined;
   const againAtMs = run.parts.clock.nowMs() + verdict.afterMs;
   return againAtMs < run.deadlineMs ? againAtMs : undefined;
 };
@@ -88,7 +88,7 @@ const passedOver: CallFailure = {
 const learn = (run: TaskRun, call: Call, { failure, isProbe = false }: Mishap, verdict: Verdict): void => {
   const route = run.routeOf(call);
   if (verdict.provider === undefined || route === undefined) return;
-  const pauseMs = verdict.then === 'wait' ? verdict.afterMs : failure.retryAfterMs;
+  const pauseMs = verdict.remedy === 'wait' ? verdict.afterMs : failure.retryAfterMs;
   run.parts.health.learn(route.provider, call.request.model, {
     standing: verdict.provider,
     reason: failure.code,

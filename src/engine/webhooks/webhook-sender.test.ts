@@ -411,6 +411,7 @@ describe('the sender', () => {
     await endedTask(receiver.url, clock.nowMs() - 2 * HOUR);
     sender.wake();
     await eventually(async () => receiver.received.length === 2 || undefined, 'the other is told');
+    expect(receiver.received).toHaveLength(2);
   });
 
   it('does not flood a receiver when its answers cannot be written down', async () => {

@@ -117,7 +117,7 @@ export const createSqliteJobQueue = (settings: {
       for (const job of batch) begin(job);
       await new Promise<void>((resolve) => {
         const cancel = clock.after(RECOVER_EVERY_MS, resolve);
-        void Promise.all(batch.map((job) => atWork.get(job.taskId))).then(() => {
+        void Promise.all(batch.flatMap((job) => atWork.get(job.taskId) ?? [])).then(() => {
           cancel();
           resolve();
         });
