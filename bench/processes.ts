@@ -40,7 +40,7 @@ export const startLimner = async (settings: {
 }): Promise<Measured & { readonly readyMs: number; readonly dataDir: string }> => {
   const dataDir = settings.dataDir ?? (await mkdtemp(join(tmpdir(), 'limner-bench-')));
   const begun = performance.now();
-  const child = spawn(process.execPath, ['src/main.ts', 'serve'], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=4', 'bin/limner.js', 'serve'], {
     cwd: root,
     env: {
       PATH: process.env['PATH'],
