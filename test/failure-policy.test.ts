@@ -126,6 +126,17 @@ models:
     expect(task.adjustments).toContainEqual(expect.objectContaining({ parameter: 'n', asked: 4, used: 3 }));
   });
 
+  it('no call of a task waits for the others, however the clock ticks meanwhile', async () => {
+    const upstream = await ark({ latencyMs: 1_500 });
+    const system = createHurriedClock(1);
+    let ticks = 0;
+    const app = await start(oneArk(upstream), { ...system, nowMs: () => system.nowMs() + (ticks += 1) });
+    expect(await generate(app, { n: 4 })).toMatchObject({ status: 'completed' });
+    const sentAt = upstream.requests.all.filter(({ method }) => method === 'POST').map(({ at }) => at);
+    expect(sentAt).toHaveLength(4);
+    expect(Math.max(...sentAt) - Math.min(...sentAt)).toBeLessThan(1_500);
+  });
+
   it('tasks queue for an account whose one place others use too, and none fails', async () => {
     const upstream = await startJimengEmulator({ concurrency: 1, latencyMs: 150 });
     closing.push(() => upstream.close());

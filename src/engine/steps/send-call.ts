@@ -88,7 +88,7 @@ export const sendCall = async (
   }
   if (!health.mayTry(provider, call.request.model)) return nextTryMs(run, call, route);
   const turnMs = run.routing.turnMs(route, call.id);
-  if (turnMs > nowMs) return turnMs;
+  if (turnMs > clock.nowMs()) return turnMs;
   if (!(await run.takeSlot(call, route))) return clock.nowMs();
   // NOTE: whatever can fail on our side happens before `sending` is written: from then on the call counts as sent.
   using context = await contextOf(run, call, route);
