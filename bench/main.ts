@@ -106,7 +106,11 @@ const accept = async (): Promise<void> => {
   const upstream = await startUpstreams(9401, ['--latency-ms', '3600000']);
   const limner = await startLimner({
     port: 9411,
-    env: { ARK_API_KEY: 'ark-emulator-key', ARK_BASE_URL: `${upstream.origin}/api/v3` },
+    env: {
+      LIMNER_CONFIG: join(import.meta.dirname, 'accept.yaml'),
+      ARK_API_KEY: 'ark-emulator-key',
+      ARK_BASE_URL: `${upstream.origin}/api/v3`,
+    },
   });
   const path = '/v1/images/generations';
   const { text } = await json(limner.origin + path, { method: 'POST', body: JSON.stringify(seedRequest) });

@@ -21,6 +21,23 @@ const until = async (isSo: () => Promise<boolean>): Promise<void> => {
   while (!(await isSo().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 5));
 };
 
+/** What still runs ends with the benchmark, however that ends. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) child.kill('SIGKILL');
+});
+
+const start = (args: readonly string[], env?: NodeJS.ProcessEnv): ChildProcess => {
+  const child = spawn(process.execPath, args, {
+    cwd: root,
+    ...(env !== undefined && { env }),
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  running.add(child);
+  child.once('exit', () => running.delete(child));
+  return child;
+};
+
 const stop = async (child: ChildProcess): Promise<void> => {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const exited = once(child, 'exit');
@@ -40,17 +57,13 @@ export const startLimner = async (settings: {
 }): Promise<Measured & { readonly readyMs: number; readonly dataDir: string }> => {
   const dataDir = settings.dataDir ?? (await mkdtemp(join(tmpdir(), 'limner-bench-')));
   const begun = performance.now();
-  const child = spawn(process.execPath, ['--max-semi-space-size=4', 'bin/limner.js', 'serve'], {
-    cwd: root,
-    env: {
-      PATH: process.env['PATH'],
-      LIMNER_PORT: String(settings.port),
-      LIMNER_DATA_DIR: dataDir,
-      LIMNER_API_KEY: apiKey,
-      LIMNER_LOG_LEVEL: 'error',
-      ...settings.env,
-    },
-    stdio: ['ignore', 'ignore', 'inherit'],
+  const child = start(['--max-semi-space-size=4', 'bin/limner.js', 'serve'], {
+    PATH: process.env['PATH'],
+    LIMNER_PORT: String(settings.port),
+    LIMNER_DATA_DIR: dataDir,
+    LIMNER_API_KEY: apiKey,
+    LIMNER_LOG_LEVEL: 'error',
+    ...settings.env,
   });
   const origin = `http://127.0.0.1:${settings.port}`;
   await until(async () => (await fetch(`${origin}/readyz`)).ok);
@@ -77,7 +90,7 @@ export const startBare = async (port: number, answer: string): Promise<Measured>
         response.end(answer);
       });
     }).listen(${port}, '127.0.0.1');`;
-  const child = spawn(process.execPath, ['-e', program, answer], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = start(['-e', program, answer]);
   const origin = `http://127.0.0.1:${port}`;
   await until(async () => (await fetch(origin)).ok);
   return { origin, pid: child.pid ?? 0, stop: () => stop(child) };
@@ -85,10 +98,7 @@ export const startBare = async (port: number, answer: string): Promise<Measured>
 
 /** Starts the emulated upstreams in a process of their own. */
 export const startUpstreams = async (portBase: number, flags: readonly string[]): Promise<Measured> => {
-  const child = spawn(process.execPath, ['upstreams/main.ts', '--port-base', String(portBase), ...flags], {
-    cwd: root,
-    stdio: ['ignore', 'ignore', 'inherit'],
-  });
+  const child = start(['upstreams/main.ts', '--port-base', String(portBase), ...flags]);
   const origin = `http://127.0.0.1:${portBase}`;
   await until(async () => (await fetch(`${origin}/__emulator`)).ok);
   return { origin, pid: child.pid ?? 0, stop: () => stop(child) };
