@@ -1,5 +1,6 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { CommandError } from '../cli/command-error.ts';
 import type { KeyStore } from '../access/keys.ts';
 import type { App } from '../app.ts';
 import type { EmbeddedApp, Program, Terminal } from '../cli/context.ts';
@@ -37,13 +38,44 @@ const serve = async (config: Config, stop: AbortSignal, stdout: Terminal): Promi
       logger.warn(retirementWarning(retirement));
     }
     const firstKey = await prepareKeys(app.keys, config);
-    const url = await app.listen();
+    const url = await app.listen().catch((error: unknown) => {
+      throw cannotListen(error, config);
+    });
     if (firstKey !== undefined) stdout.write(`API key, shown this once: ${firstKey}\n`);
     logger.info({ url, dataDir: config.dataDir }, 'listening');
     await aborted(stop);
     logger.info('stopping');
   } finally {
     await app.close();
+  }
+};
+
+/** What to do about an address that cannot be listened on. */
+const cannotListen = (error: unknown, { server }: Config): unknown => {
+  const address = `${server.host}:${server.port}`;
+  switch ((error as NodeJS.ErrnoException).code) {
+    case 'EADDRINUSE':
+      return new CommandError(
+        `Another program listens on ${address}. Stop it, or set LIMNER_PORT to a free port.`,
+        { cause: error },
+      );
+    case 'EADDRNOTAVAIL':
+    case 'ENOTFOUND':
+      return new CommandError(
+        `This machine has no address ${server.host}. Set LIMNER_HOST to one that it has.`,
+        {
+          cause: error,
+        },
+      );
+    case 'EACCES':
+      return new CommandError(
+        `The system does not allow to listen on ${address}. Set LIMNER_PORT to 1024 or more.`,
+        {
+          cause: error,
+        },
+      );
+    default:
+      return error;
   }
 };
 
