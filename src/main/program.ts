@@ -53,30 +53,14 @@ const serve = async (config: Config, stop: AbortSignal, stdout: Terminal): Promi
 /** What to do about an address that cannot be listened on. */
 const cannotListen = (error: unknown, { server }: Config): unknown => {
   const address = `${server.host}:${server.port}`;
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'EADDRINUSE':
-      return new CommandError(
-        `Another program listens on ${address}. Stop it, or set LIMNER_PORT to a free port.`,
-        { cause: error },
-      );
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return new CommandError(
-        `This machine has no address ${server.host}. Set LIMNER_HOST to one that it has.`,
-        {
-          cause: error,
-        },
-      );
-    case 'EACCES':
-      return new CommandError(
-        `The system does not allow to listen on ${address}. Set LIMNER_PORT to 1024 or more.`,
-        {
-          cause: error,
-        },
-      );
-    default:
-      return error;
-  }
+  const advice: Readonly<Record<string, string>> = {
+    EADDRINUSE: `Another program listens on ${address}. Stop it, or set LIMNER_PORT to a free port.`,
+    EADDRNOTAVAIL: `This machine has no address ${server.host}. Set LIMNER_HOST to one that it has.`,
+    ENOTFOUND: `This machine has no address ${server.host}. Set LIMNER_HOST to one that it has.`,
+    EACCES: `The system does not allow listening on ${address}. Set LIMNER_PORT to 1024 or more.`,
+  };
+  const message = advice[(error as NodeJS.ErrnoException).code ?? ''];
+  return message === undefined ? error : new CommandError(message, { cause: error });
 };
 
 /** Makes sure that somebody can get in; the answer is a key that was made for that. */
