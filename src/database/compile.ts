@@ -9,7 +9,7 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
-import { type BuildStatement, preparedStatements, type SqlValue } from './prepared.ts';
+import { type BuildStatement, type LockRows, preparedStatements, type SqlValue } from './prepared.ts';
 import type { Tables } from './schema.ts';
 
 /** The two databases that Limner speaks to. */
@@ -44,9 +44,14 @@ const dialects: Readonly<Record<Sql, Dialect>> = {
   },
 };
 
-const compile = (db: Kysely<Tables>, build: BuildStatement): Statement => {
+const lockRows: Readonly<Record<Sql, LockRows>> = {
+  sqlite: (query) => query,
+  postgres: (query) => query.forUpdate(),
+};
+
+const compile = (db: Kysely<Tables>, lock: LockRows, build: BuildStatement): Statement => {
   // NOTE: Kysely passes a value through untouched, so the placeholder comes back among the parameters, in its place.
-  const { sql, parameters } = build(db, (name) => new Placeholder(name) as never).compile();
+  const { sql, parameters } = build(db, (name) => new Placeholder(name) as never, lock).compile();
   return {
     text: sql,
     parameters: (parameters as readonly (SqlValue | Placeholder)[]).map((parameter) =>
@@ -58,5 +63,5 @@ const compile = (db: Kysely<Tables>, build: BuildStatement): Statement => {
 /** Compiles every prepared statement of the modules that were loaded. */
 export const compileStatements = (sql: Sql): ReadonlyMap<string, Statement> => {
   const db = new Kysely<Tables>({ dialect: dialects[sql] });
-  return new Map([...preparedStatements()].map(([name, build]) => [name, compile(db, build)]));
+  return new Map([...preparedStatements()].map(([name, build]) => [name, compile(db, lockRows[sql], build)]));
 };

@@ -12,7 +12,11 @@ export interface Connection {
   run<Values>(query: Prepared<Values, never>, values: Values): Promise<number>;
 }
 
-/** What an operation does inside its transaction: all of it happens, or nothing. It may be run again after a conflict. */
+/**
+ * What an operation does inside its transaction: all of it happens, or nothing. Run twice with the same parameters it
+ * must leave what one run leaves: it is run again after a conflict, and when the connection broke and nobody knows
+ * whether the commit was done.
+ */
 export type Transact<Parameters, Result> = (
   connection: Connection,
   parameters: Parameters,

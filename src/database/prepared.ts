@@ -8,8 +8,18 @@ import type { Tables } from './schema.ts';
 /** A value that both databases store as it is. */
 export type SqlValue = string | number | null;
 
+/**
+ * Adds to a `select` that the rows it finds stay as they are until the transaction ends. PostgreSQL locks them; in
+ * SQLite nobody else writes meanwhile.
+ */
+export type LockRows = <Query extends { forUpdate(): Query }>(query: Query) => Query;
+
 /** Builds a statement; `value('name')` stands for a value that is given at each run. */
-export type BuildStatement = (db: Kysely<Tables>, value: (name: string) => never) => Compilable<unknown>;
+export type BuildStatement = (
+  db: Kysely<Tables>,
+  value: (name: string) => never,
+  lockRows: LockRows,
+) => Compilable<unknown>;
 
 /** A statement that takes `Values` and brings rows of `Row`. */
 export interface Prepared<Values, Row> {
@@ -32,6 +42,7 @@ export const prepare = <Values extends Readonly<Record<keyof Values, SqlValue>>,
   build: (
     db: Kysely<Tables>,
     value: <Name extends keyof Values>(name: Name) => Values[Name],
+    lockRows: LockRows,
   ) => Compilable<unknown>,
 ): Prepared<Values, Row> => {
   if (builders.has(name)) throw new Error(`Two statements are named ${name}`);

@@ -13,21 +13,24 @@ import type { Claim, Ending, IdempotencyRecord, InsertOutcome, NewTask, Written 
 const open = ['pending', 'processing'] as const;
 
 const insertTaskRow = prepare<TaskRow>('insertTaskRow', (db, value) =>
-  db.insertInto('tasks').values({
-    id: value('id'),
-    key_id: value('key_id'),
-    status: value('status'),
-    model: value('model'),
-    response_format: value('response_format'),
-    request: value('request'),
-    created_at: value('created_at'),
-    started_at: null,
-    completed_at: null,
-    adjustments: value('adjustments'),
-    usage: null,
-    error: null,
-    claim: null,
-  }),
+  db
+    .insertInto('tasks')
+    .values({
+      id: value('id'),
+      key_id: value('key_id'),
+      status: value('status'),
+      model: value('model'),
+      response_format: value('response_format'),
+      request: value('request'),
+      created_at: value('created_at'),
+      started_at: null,
+      completed_at: null,
+      adjustments: value('adjustments'),
+      usage: null,
+      error: null,
+      claim: null,
+    })
+    .onConflict((conflict) => conflict.column('id').doNothing()),
 );
 
 const insertJob = prepare<JobRow>('insertJob', (db, value) =>
@@ -48,34 +51,53 @@ const idempotencyOf = prepare<Pick<IdempotencyRow, 'key_id' | 'idempotency_key'>
       .where('idempotency_key', '=', value('idempotency_key')),
 );
 
-const upsertIdempotency = prepare<IdempotencyRow>('upsertIdempotency', (db, value) =>
-  db
-    .insertInto('idempotency')
-    .values({
-      key_id: value('key_id'),
-      idempotency_key: value('idempotency_key'),
-      body_hash: value('body_hash'),
-      task_id: value('task_id'),
-      created_at: value('created_at'),
-    })
-    .onConflict((conflict) =>
-      conflict.columns(['key_id', 'idempotency_key']).doUpdateSet((eb) => ({
-        body_hash: eb.ref('excluded.body_hash'),
-        task_id: eb.ref('excluded.task_id'),
-        created_at: eb.ref('excluded.created_at'),
-      })),
-    ),
+/** Writes the record unless a living one is there; whoever races for it waits here until the other has committed. */
+const takeIdempotencyKey = prepare<IdempotencyRow & { forget_before: number }>(
+  'takeIdempotencyKey',
+  (db, value) =>
+    db
+      .insertInto('idempotency')
+      .values({
+        key_id: value('key_id'),
+        idempotency_key: value('idempotency_key'),
+        body_hash: value('body_hash'),
+        task_id: value('task_id'),
+        created_at: value('created_at'),
+      })
+      .onConflict((conflict) =>
+        conflict
+          .columns(['key_id', 'idempotency_key'])
+          .doUpdateSet((eb) => ({
+            body_hash: eb.ref('excluded.body_hash'),
+            task_id: eb.ref('excluded.task_id'),
+            created_at: eb.ref('excluded.created_at'),
+          }))
+          .where('idempotency.created_at', '<', value('forget_before')),
+      ),
 );
 
-/** What an earlier request left that this one repeats. */
+/** What an earlier request left that this one repeats; without one, the key is of this task from now on. */
 const earlierOf = async (
   connection: Connection,
-  keyId: string,
-  { key, forgetBeforeMs, isFirst }: IdempotencyRecord,
+  { id, keyId, createdAtMs, isReplayOnly }: NewTask,
+  { key, bodyHash, forgetBeforeMs, isFirst }: IdempotencyRecord,
 ): Promise<IdempotencyRow | undefined> => {
-  if (isFirst === true) return undefined;
-  const earlier = await firstRow(connection, idempotencyOf, { key_id: keyId, idempotency_key: key });
-  return earlier !== undefined && earlier.created_at >= forgetBeforeMs ? earlier : undefined;
+  const record = { key_id: keyId, idempotency_key: key };
+  if (isReplayOnly !== true) {
+    const taken = await connection.run(takeIdempotencyKey, {
+      ...record,
+      body_hash: bodyHash,
+      task_id: id,
+      created_at: createdAtMs,
+      forget_before: isFirst === true ? Number.MAX_SAFE_INTEGER : forgetBeforeMs,
+    });
+    if (taken > 0) return undefined;
+  }
+  const earlier = await firstRow(connection, idempotencyOf, record);
+  // NOTE: its own record is what an earlier run of this transaction left.
+  return earlier !== undefined && earlier.created_at >= forgetBeforeMs && earlier.task_id !== id
+    ? earlier
+    : undefined;
 };
 
 /** Accepts a task, its job and its idempotency record together. */
@@ -83,23 +105,14 @@ export const insertTask = operation(
   'insertTask',
   async (connection, task: NewTask): Promise<InsertOutcome> => {
     const { id, keyId, request, createdAtMs, idempotency } = task;
-    const earlier = idempotency && (await earlierOf(connection, keyId, idempotency));
+    const earlier = idempotency && (await earlierOf(connection, task, idempotency));
     if (idempotency !== undefined && earlier !== undefined) {
       return earlier.body_hash === idempotency.bodyHash
         ? { outcome: 'replayed', taskId: earlier.task_id }
         : { outcome: 'conflict' };
     }
     if (task.isReplayOnly === true) return { outcome: 'declined' };
-    if (idempotency !== undefined) {
-      await connection.run(upsertIdempotency, {
-        key_id: keyId,
-        idempotency_key: idempotency.key,
-        body_hash: idempotency.bodyHash,
-        task_id: id,
-        created_at: createdAtMs,
-      });
-    }
-    await connection.run(insertTaskRow, {
+    const inserted = await connection.run(insertTaskRow, {
       id,
       key_id: keyId,
       status: 'pending',
@@ -114,7 +127,7 @@ export const insertTask = operation(
       error: null,
       claim: null,
     });
-    await connection.run(insertJob, { task_id: id, lane: request.model, key_id: keyId });
+    if (inserted > 0) await connection.run(insertJob, { task_id: id, lane: request.model, key_id: keyId });
     return { outcome: 'created' };
   },
 );
@@ -136,12 +149,14 @@ export const claimTask = operation(
 
 const heldTask = prepare<{ id: string; claim: string }, Pick<TaskRow, 'adjustments'>>(
   'heldTask',
-  (db, value) =>
-    db
-      .selectFrom('tasks')
-      .select('adjustments')
-      .where('id', '=', value('id'))
-      .where('claim', '=', value('claim')),
+  (db, value, lockRows) =>
+    lockRows(
+      db
+        .selectFrom('tasks')
+        .select('adjustments')
+        .where('id', '=', value('id'))
+        .where('claim', '=', value('claim')),
+    ),
 );
 
 const insertCall = prepare<CallRow>('insertCall', (db, value) =>
@@ -157,6 +172,10 @@ const insertCall = prepare<CallRow>('insertCall', (db, value) =>
     created_at: value('created_at'),
     sent_at: value('sent_at'),
   }),
+);
+
+const callStep = prepare<Pick<CallRow, 'id'>, Pick<CallRow, 'state' | 'step'>>('callStep', (db, value) =>
+  db.selectFrom('calls').select(['state', 'step']).where('id', '=', value('id')),
 );
 
 const startTaskRow = prepare<{ id: string; claim: string; started_at: number; adjustments: string }>(
@@ -178,6 +197,12 @@ export interface StartParameters {
   readonly atMs: number;
 }
 
+/** Whether an earlier run of this transaction wrote the plan. */
+const isPlanned = async (connection: Connection, { claim, calls: [first] }: StartParameters) =>
+  first !== undefined &&
+  (await firstRow(connection, callStep, { id: first.id })) !== undefined &&
+  (await firstRow(connection, heldTask, { id: claim.taskId, claim: claim.token })) !== undefined;
+
 export const startTask = operation(
   'startTask',
   async (connection, start: StartParameters): Promise<Written> => {
@@ -187,29 +212,22 @@ export const startTask = operation(
       started_at: start.atMs,
       adjustments: JSON.stringify(start.adjustments),
     });
-    if (started === 0) return 'lost';
+    if (started === 0) return (await isPlanned(connection, start)) ? 'written' : 'lost';
     for (const call of start.calls) await connection.run(insertCall, fromCall(call));
     return 'written';
   },
 );
 
-const callState = prepare<Pick<CallRow, 'id'>, Pick<CallRow, 'state'>>('callState', (db, value) =>
-  db.selectFrom('calls').select('state').where('id', '=', value('id')),
-);
-
-const moveCall = prepare<Pick<CallRow, 'id' | 'state' | 'step'>>('moveCall', (db, value) =>
+/** Moves the call; when it left is stamped once. */
+const moveCall = prepare<Pick<CallRow, 'id' | 'state' | 'step' | 'sent_at'>>('moveCall', (db, value) =>
   db
     .updateTable('calls')
-    .set({ state: value('state'), step: value('step') })
+    .set((eb) => ({
+      state: value('state'),
+      step: value('step'),
+      sent_at: eb.fn.coalesce('sent_at', eb.val(value('sent_at'))),
+    }))
     .where('id', '=', value('id')),
-);
-
-const stampSent = prepare<Pick<CallRow, 'id' | 'sent_at'>>('stampSent', (db, value) =>
-  db
-    .updateTable('calls')
-    .set({ sent_at: value('sent_at') })
-    .where('id', '=', value('id'))
-    .where('sent_at', 'is', null),
 );
 
 const insertImage = prepare<ImageRow>('insertImage', (db, value) =>
@@ -234,12 +252,31 @@ const setAdjustments = prepare<Pick<TaskRow, 'id' | 'adjustments'>>('setAdjustme
     .where('id', '=', value('id')),
 );
 
-const step = async (connection: Connection, callId: string, next: CallStep): Promise<void> => {
-  const current = await firstRow(connection, callState, { id: callId });
-  if (current === undefined || !mayFollow(current.state as CallState, next.state)) {
-    throw new Error(`Call ${callId} cannot go from ${current?.state ?? 'nothing'} to ${next.state}`);
+/**
+ * Moves a call on, with the rest of its write; not when an earlier run of this transaction did both.
+ *
+ * @throws Error when the call is not where the step begins.
+ */
+const step = async (
+  connection: Connection,
+  moved: { readonly callId: string; readonly step: CallStep; readonly sentAtMs?: number | null },
+  writeRest: () => Promise<void>,
+): Promise<Written> => {
+  const { callId } = moved;
+  const current = await firstRow(connection, callStep, { id: callId });
+  const next = JSON.stringify(moved.step);
+  if (current?.step === next) return 'written';
+  if (current === undefined || !mayFollow(current.state as CallState, moved.step.state)) {
+    throw new Error(`Call ${callId} cannot go from ${current?.state ?? 'nothing'} to ${moved.step.state}`);
   }
-  await connection.run(moveCall, { id: callId, state: next.state, step: JSON.stringify(next) });
+  await connection.run(moveCall, {
+    id: callId,
+    state: moved.step.state,
+    step: next,
+    sent_at: moved.sentAtMs ?? null,
+  });
+  await writeRest();
+  return 'written';
 };
 
 /** Adds to what the task already tells; nothing is told twice. */
@@ -269,15 +306,14 @@ export interface RecordParameters {
 export const recordCall = operation(
   'recordCall',
   async (connection, record: RecordParameters): Promise<Written> => {
-    const { claim, callId } = record;
+    const { claim } = record;
     const held = await firstRow(connection, heldTask, { id: claim.taskId, claim: claim.token });
     if (held === undefined) return 'lost';
-    await step(connection, callId, record.step);
-    if (record.sentAtMs !== null) await connection.run(stampSent, { id: callId, sent_at: record.sentAtMs });
-    for (const image of record.images) await connection.run(insertImage, fromImage(image));
-    if (record.next !== null) await connection.run(insertCall, fromCall(record.next));
-    await addAdjustments(connection, claim.taskId, held.adjustments, record.adjustments);
-    return 'written';
+    return step(connection, record, async () => {
+      for (const image of record.images) await connection.run(insertImage, fromImage(image));
+      if (record.next !== null) await connection.run(insertCall, fromCall(record.next));
+      await addAdjustments(connection, claim.taskId, held.adjustments, record.adjustments);
+    });
   },
 );
 
@@ -294,10 +330,10 @@ export const retryCall = operation(
   async (connection, retry: RetryParameters): Promise<Written> => {
     const held = await firstRow(connection, heldTask, { id: retry.claim.taskId, claim: retry.claim.token });
     if (held === undefined) return 'lost';
-    await step(connection, retry.failed.callId, retry.failed.step);
-    for (const call of retry.calls) await connection.run(insertCall, fromCall(call));
-    await addAdjustments(connection, retry.claim.taskId, held.adjustments, retry.adjustments);
-    return 'written';
+    return step(connection, retry.failed, async () => {
+      for (const call of retry.calls) await connection.run(insertCall, fromCall(call));
+      await addAdjustments(connection, retry.claim.taskId, held.adjustments, retry.adjustments);
+    });
   },
 );
 
