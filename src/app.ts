@@ -247,6 +247,7 @@ export const createApp = async ({
   const parts: ServerParts = {
     tasks,
     images,
+    spool,
     keys,
     webhooks,
     models,
@@ -263,9 +264,10 @@ export const createApp = async ({
     providers: () => upstreams.map((provider) => health.stateOf(provider)),
     isReady: () => isReady,
     draining: draining.signal,
-    storeReference: async (taskId, bytes) => {
-      const name = `${taskId}-reference-raw`;
-      await spool.writeAll(name, bytes);
+    storeReference: async (taskId, picture) => {
+      const isFile = !(picture instanceof Uint8Array);
+      const name = isFile ? picture.name : `${taskId}-reference-raw`;
+      await (isFile ? picture.finish() : spool.writeAll(name, picture));
       await images.put(referenceKey(taskId), spool.path(name));
       return { at: 'store', key: referenceKey(taskId) };
     },

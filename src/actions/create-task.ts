@@ -9,6 +9,7 @@ import { type GenerationRequest, type Reference, requestLimits } from '../core/r
 import { formatSize, isSameSize, type Size } from '../core/size.ts';
 import type { Task } from '../core/task.ts';
 import type { ImageStore } from '../images/image-store.ts';
+import type { SpoolFile } from '../images/spool.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { QueuePlaces } from '../jobs/queue-places.ts';
 import type { ModelCatalog, PublicModel } from '../providers/catalog.ts';
@@ -24,18 +25,21 @@ export interface CreateTaskParts {
   readonly images: Pick<ImageStore, 'delete'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly randomBytes: RandomBytes;
-  /** Keeps the bytes of a reference picture that came with the request. */
-  readonly storeReference: (taskId: string, bytes: Uint8Array) => Promise<Reference>;
+  /** Keeps a reference picture that came with the request. */
+  readonly storeReference: (taskId: string, picture: CarriedPicture) => Promise<Reference>;
   /** Throws when no task is taken now, e.g. `shutting_down`. */
   readonly admit: () => void;
 }
+
+/** A reference picture that came with a request: its bytes, or the file in the making that they were written to. */
+export type CarriedPicture = Uint8Array | SpoolFile;
 
 /** A valid request and whose it is. */
 export interface CreateTaskInput {
   readonly keyId: string;
   readonly request: GenerationRequest;
   /** The reference picture, when the request carried it; then `request.reference` is absent. */
-  readonly referenceBytes?: Uint8Array;
+  readonly carriedPicture?: CarriedPicture;
   /** Present when a repetition of the request can be told; `body` is the JSON as it was parsed. */
   readonly idempotency?: { readonly by: RequestMark; readonly body: JsonValue };
 }
@@ -46,10 +50,12 @@ export interface CreateTaskInput {
  */
 export type RequestMark =
   | { readonly kind: 'key'; readonly key: string }
-  | { readonly kind: 'sdk'; readonly retries: number };
-
-/** The SDKs try again after half a second to eight, and wait for an answer before; then it is another wish. */
-const SDK_RETRIES_WITHIN_MS = 120_000;
+  | {
+      readonly kind: 'sdk';
+      readonly retries: number;
+      /** How long after the first request a retry may still come; later it is another wish. */
+      readonly withinMs: number;
+    };
 
 /** The task, and whether an earlier request had made it. */
 export interface CreatedTask {
@@ -63,7 +69,7 @@ export interface CreatedTask {
  */
 export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput): Promise<CreatedTask> => {
   parts.admit();
-  const { keyId, request, referenceBytes, idempotency } = input;
+  const { keyId, request, carriedPicture, idempotency } = input;
   const model = findModel(parts.models, request.model);
   checkAvailable(model);
   checkSize(model, request.size);
@@ -83,7 +89,7 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
   let reference: Reference | undefined;
   let isCreated = false;
   try {
-    reference = referenceBytes && (await parts.storeReference(id, referenceBytes));
+    reference = carriedPicture && (await parts.storeReference(id, carriedPicture));
     const accepted = reference === undefined ? task : { ...task, request: { ...request, reference } };
     const inserted = await parts.tasks.insert(accepted);
     if (inserted.outcome !== 'created') return await answerEarlier(parts, inserted, task);
@@ -110,7 +116,7 @@ const recordOf = (
     // A key of a caller never begins with a space.
     key: ` sdk ${bodyHash}`,
     bodyHash,
-    forgetBeforeMs: nowMs - SDK_RETRIES_WITHIN_MS,
+    forgetBeforeMs: nowMs - by.withinMs,
     ...(by.retries === 0 && { isFirst: true }),
   };
 };

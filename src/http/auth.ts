@@ -11,11 +11,14 @@ declare module 'fastify' {
 
 type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error) => void) => void;
 
+/** Finds the secret of a request, or what to complain about. */
+type ReadSecret = (request: FastifyRequest) => string | LimnerError;
+
 /** Lets only requests with a valid key through, before their body is read. */
 export const requireKey =
-  (keys: Pick<KeyStore, 'authenticate'>): Hook =>
+  (keys: Pick<KeyStore, 'authenticate'>, readSecret: ReadSecret = bearerOf): Hook =>
   (request, _reply, done) => {
-    const secret = bearerOf(request);
+    const secret = readSecret(request);
     if (secret instanceof LimnerError) {
       done(secret);
       return;
@@ -39,7 +42,8 @@ export const requireAdmin: Hook = (request, _reply, done) => {
   else done(new LimnerError('insufficient_role', 'This needs a key with the role `admin`.'));
 };
 
-const bearerOf = (request: FastifyRequest): string | LimnerError => {
+/** The secret of `Authorization: Bearer`. */
+export const bearerOf: ReadSecret = (request) => {
   if (countOfAuthorization(request.raw.rawHeaders) > 1) {
     return new LimnerError('invalid_parameter', 'Send the Authorization header once.', {
       param: 'Authorization',

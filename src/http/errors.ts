@@ -6,7 +6,7 @@ import { requestLimits } from '../core/request.ts';
 import type { Logger } from '../observe/logger.ts';
 
 /** OpenAI's error envelope, from which every OpenAI SDK picks the class to raise. */
-const errorBody = (error: LimnerError, requestId: string | undefined) => ({
+export const errorBody = (error: LimnerError, requestId: string | undefined) => ({
   error: {
     message: error.detail,
     type: catalogue[error.code].type,
@@ -23,7 +23,7 @@ export const answerError = (
   request: FastifyRequest,
   reply: FastifyReply,
 ): void => {
-  const error = translate(fault);
+  const error = toLimnerError(fault);
   const entry = catalogue[error.code];
   if (entry.report) logger.error({ requestId: request.id, err: fault }, 'a request failed');
   if (entry.status === 401) reply.header('www-authenticate', 'Bearer');
@@ -37,7 +37,7 @@ export const answerFrameworkError = (
   request: FastifyRequest,
   reply: FastifyReply,
 ): void => {
-  const error = translate(fault);
+  const error = toLimnerError(fault);
   void reply
     .code(catalogue[error.code].status)
     .header('x-request-id', request.id)
@@ -76,7 +76,8 @@ const storageTrouble = (fault: unknown): string | undefined => {
   return undefined;
 };
 
-const translate = (fault: unknown): LimnerError => {
+/** Whatever was thrown as an error of the catalogue; what is not ours becomes `internal_error`. */
+export const toLimnerError = (fault: unknown): LimnerError => {
   if (fault instanceof LimnerError) return fault;
   const { code, statusCode } = (fault ?? {}) as { readonly code?: unknown; readonly statusCode?: unknown };
   const [ours, detail] = (typeof code === 'string' ? known[code] : undefined) ?? [];

@@ -6,6 +6,7 @@ import type { WaitTaskParts } from '../actions/wait-task.ts';
 import type { Clock } from '../core/clock.ts';
 import type { ProviderState } from '../engine/provider-health.ts';
 import type { ImageStore } from '../images/image-store.ts';
+import type { Spool } from '../images/spool.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { TaskEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -16,6 +17,8 @@ import type { WebhookStore } from '../webhooks/webhook-store.ts';
 export interface ServerParts extends CreateTaskParts, WaitTaskParts, CancelTaskParts, DeleteTaskParts {
   readonly tasks: Pick<TaskStore, 'insert' | 'get' | 'list' | 'cancel' | 'delete' | 'image'>;
   readonly images: Pick<ImageStore, 'open' | 'stat' | 'delete'>;
+  /** Takes uploads while they arrive. */
+  readonly spool: Pick<Spool, 'create'>;
   readonly events: TaskEvents;
   readonly queue: Pick<JobQueue, 'announce' | 'wake'>;
   readonly keys: Pick<KeyStore, 'authenticate' | 'create' | 'list' | 'revoke'>;

@@ -43,7 +43,8 @@ type Property = TSchema & {
 const propertyOf = (schema: TObject, name: string): Property | undefined =>
   Object.hasOwn(schema.properties, name) ? (schema.properties[name] as Property) : undefined;
 
-const faultOf = (schema: TObject, value: unknown): LimnerError => {
+/** All that is wrong with a value that does not fit the schema of a body or a query, as one error. */
+export const faultOf = (schema: TObject, value: unknown): LimnerError => {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     return new LimnerError('invalid_parameter', 'The body must be a JSON object.');
   }

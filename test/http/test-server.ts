@@ -17,6 +17,7 @@ import type { ProviderState } from '../../src/engine/provider-health.ts';
 import { createServer } from '../../src/http/server.ts';
 import type { ServerParts } from '../../src/http/server-parts.ts';
 import { createFsImageStore } from '../../src/images/fs/fs-image-store.ts';
+import { createSpool } from '../../src/images/spool.ts';
 import { createQueuePlaces } from '../../src/jobs/queue-places.ts';
 import { createSqliteJobQueue } from '../../src/jobs/sqlite/sqlite-job-queue.ts';
 import { createTaskEvents } from '../../src/observe/events.ts';
@@ -96,6 +97,7 @@ export const startTestServer = async (
   const keys = createKeyStore(database, clock, randomBytes);
   const webhooks = createWebhookStore(database, clock, randomBytes);
   const images = createFsImageStore({ folder: join(folder, 'images') });
+  const spool = await createSpool({ folder: join(folder, 'spool') });
   const events = createTaskEvents();
   const logger = settings.logger ?? createLogger({ level: 'silent' });
   const queue = createSqliteJobQueue({ database, clock, onFault: (_job, fault) => logger.error(fault) });
@@ -116,6 +118,7 @@ export const startTestServer = async (
     keys,
     webhooks,
     images,
+    spool,
     events,
     queue,
     places: createQueuePlaces(queue, settings.queueLimit ?? 1_000),
@@ -133,8 +136,12 @@ export const startTestServer = async (
     providers: () => providerStates,
     isReady: () => isReady,
     draining: draining.signal,
-    storeReference: async (taskId, bytes) => {
-      await putFile(referenceKeyOf(taskId), bytes);
+    storeReference: async (taskId, picture) => {
+      if (picture instanceof Uint8Array) await putFile(referenceKeyOf(taskId), picture);
+      else {
+        await picture.finish();
+        await images.put(referenceKeyOf(taskId), spool.path(picture.name));
+      }
       return { at: 'store', key: referenceKeyOf(taskId) };
     },
     admit: () => {

@@ -9,9 +9,9 @@ import type { GenerationBody } from './schema.ts';
 /** A valid body with its defaults filled in; the bytes of a `data:` reference apart, since they are stored elsewhere. */
 export const readRequest = (
   body: GenerationBody,
-): { readonly request: GenerationRequest; readonly referenceBytes?: Uint8Array } => {
+): { readonly request: GenerationRequest; readonly carriedPicture?: Uint8Array } => {
   const isCarried = body.url !== undefined && isDataUri(body.url);
-  const referenceBytes = isCarried ? readDataUri(body.url ?? '') : undefined;
+  const carriedPicture = isCarried ? readDataUri(body.url ?? '') : undefined;
   const request: GenerationRequest = {
     model: body.model,
     prompt: body.prompt,
@@ -30,20 +30,26 @@ export const readRequest = (
     ...(body.metadata !== undefined && { metadata: body.metadata }),
     ...(body.webhook_url !== undefined && { webhookUrl: body.webhook_url }),
   };
-  return referenceBytes === undefined ? { request } : { request, referenceBytes };
+  return carriedPicture === undefined ? { request } : { request, carriedPicture };
 };
 
+/** The SDKs try again after half a second to eight, and wait for an answer before. */
+const SDK_RETRIES_WITHIN_MS = 120_000;
+
 /**
- * How a repetition of the request will be known: by its `Idempotency-Key`, or as that of an official SDK of OpenAI. Throws
- * `invalid_parameter` when the key is empty or too long.
+ * How a repetition of the request will be known: by its `Idempotency-Key`, or as that of an official SDK of OpenAI, which
+ * tries again within `sdkRetriesWithinMs`. Throws `invalid_parameter` when the key is empty or too long.
  */
-export const readRequestMark = (headers: IncomingHttpHeaders): RequestMark | undefined => {
+export const readRequestMark = (
+  headers: IncomingHttpHeaders,
+  sdkRetriesWithinMs = SDK_RETRIES_WITHIN_MS,
+): RequestMark | undefined => {
   const key = readIdempotencyKey(headers['idempotency-key']);
   if (key !== undefined) return { kind: 'key', key };
   const retries = headers['x-stainless-retry-count'];
-  if (typeof retries === 'string' && /^\d{1,4}$/.test(retries))
-    return { kind: 'sdk', retries: Number(retries) };
-  return headers['x-stainless-lang'] === undefined ? undefined : { kind: 'sdk', retries: 0 };
+  const sdk = { kind: 'sdk', withinMs: sdkRetriesWithinMs } as const;
+  if (typeof retries === 'string' && /^\d{1,4}$/.test(retries)) return { ...sdk, retries: Number(retries) };
+  return headers['x-stainless-lang'] === undefined ? undefined : { ...sdk, retries: 0 };
 };
 
 /** The `Idempotency-Key`, if one was sent; throws `invalid_parameter` when it is empty or too long. */

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { get, type IncomingMessage } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { startTestServer, type TestServer } from '../../../../test/http/test-server.ts';
+import { startTestServer, type TestServer } from '../../test/http/test-server.ts';
 
 let server: TestServer;
 beforeAll(async () => {

@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream';
-import type { Image } from '../../../core/image.ts';
-import type { ImageStore } from '../../../images/image-store.ts';
-import type { TaskView } from './schema.ts';
+import { LimnerError } from '../core/errors.ts';
+import type { Image } from '../core/image.ts';
+import type { ImageStore } from '../images/image-store.ts';
 
 /** An answer whose length is known before its pictures are read. */
 export interface Base64Answer {
@@ -11,22 +11,21 @@ export interface Base64Answer {
 }
 
 /**
- * The JSON of a task with its pictures as base64, none of which is ever held whole. `undefined` when a picture is
- * missing from the store.
+ * A text of JSON with pictures as base64, none of which is ever held whole. The n-th picture goes to the n-th empty
+ * `"b64_json":""` of the text. A quotation mark inside a JSON text is always escaped, so such a mark can only be a
+ * member. Throws `internal_error` when a picture is missing from the store.
  */
 export const createBase64Answer = async (
   store: Pick<ImageStore, 'open' | 'stat'>,
-  task: TaskView,
+  text: string,
   images: readonly Image[],
-): Promise<Base64Answer | undefined> => {
+): Promise<Base64Answer> => {
   const files = await Promise.all(images.map((image) => store.stat(image.key)));
   const sizes = files.flatMap((file) => (file === undefined ? [] : [file.bytes]));
-  if (sizes.length < images.length) return undefined;
+  if (sizes.length < images.length) {
+    throw new LimnerError('internal_error', 'A picture of this task is missing from the store.');
+  }
 
-  // The pictures go where the marks are. A quotation mark inside a JSON text is always escaped, so `"b64_json":""`
-  // can only be a member of an image, unless a name in the metadata is: that comes later, and is never reached.
-  const marked = { ...task, images: task.images?.map((image) => ({ b64_json: '', ...image })) };
-  const text = JSON.stringify(marked);
   const pieces: string[] = [];
   let from = 0;
   for (const _ of images) {
