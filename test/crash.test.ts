@@ -1,18 +1,17 @@
 /** Death by SIGKILL in every gap between two stored steps, and what the next start makes of it (design §2). */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { type FaultPoint, faultPoints } from '../src/engine/fault-points.ts';
 import type { TaskView } from '../src/http/routes/generations/schema.ts';
-import { startArkEmulator } from '../upstreams/ark/index.ts';
-import type { Emulator } from '../upstreams/emulator.ts';
-import { startJimengEmulator } from '../upstreams/jimeng/index.ts';
-import { startKlingEmulator } from '../upstreams/kling/index.ts';
-import { startOpenAiEmulator } from '../upstreams/openai/index.ts';
-import { arkEnvironment, timesSent } from './support/ark.ts';
-import { createDataFolder } from './support/data-folder.ts';
+import type { Charge } from '../upstreams/ledger.ts';
+import { createDataFolder, type DataFolder } from './support/data-folder.ts';
 import { eventually } from './support/eventually.ts';
 import { type LimnerProcess, startLimner } from './support/limner-process.ts';
+import { canReach, configOf, type Maker, makers } from './support/makers.ts';
 import { bytesOfImages, drawReference, measure } from './support/pictures.ts';
+import { startVendors } from './support/vendors.ts';
 import { startWebhookReceiver } from './support/webhook-receiver.ts';
 
 const path = '/v1/images/generations';
@@ -22,129 +21,64 @@ beforeAll(async () => {
   reference = `data:image/png;base64,${(await drawReference()).toString('base64')}`;
 });
 
-/** Who makes the pictures, and what it does with a call that comes twice. */
-interface Maker {
-  readonly name: string;
-  /** Starts the upstream, if it has one. */
-  readonly start?: () => Promise<{
-    readonly emulator: Emulator;
-    readonly env: Readonly<Record<string, string>>;
-  }>;
-  readonly model: string;
-  /** Written into every prompt. */
-  readonly directive?: string;
-  /** One that it makes natively. */
-  readonly size: string;
-  readonly imagesPerCall: number;
-  /** Whether it hands out handles. */
-  readonly isDeferred: boolean;
-  /** Whether a call whose answer was lost may be sent again, or be looked up. */
-  readonly isSafeToResend: boolean;
-  readonly points: readonly FaultPoint[];
+/** A death: who makes the pictures, where, and at which time that the point is reached. */
+interface Row {
+  readonly maker: Maker;
+  readonly point: FaultPoint;
+  readonly nth: 1 | 2;
+  readonly onUnconfirmed: 'fail' | 'resend';
 }
 
-const direct = faultPoints.filter((point) => point !== 'after-accepted');
-/** Where adapters differ. */
-const aroundTheAnswer: readonly FaultPoint[] = [
-  'after-sending',
-  'after-answer',
-  'after-accepted',
-  'after-produced',
-  'after-put',
-];
+const all = Object.values(makers);
+const at = (maker: Maker, point: FaultPoint, rest: Partial<Row> = {}): Row => ({
+  maker,
+  point,
+  nth: 1,
+  onUnconfirmed: 'fail',
+  ...rest,
+});
 
-const makers: readonly Maker[] = [
-  {
-    name: 'sandbox',
-    model: 'seedream-3.0',
-    size: '320x200',
-    imagesPerCall: 1,
-    isDeferred: false,
-    isSafeToResend: true,
-    points: direct,
-  },
-  {
-    name: 'sandbox with handles',
-    model: 'seedream-3.0',
-    directive: ' [sandbox:delay=50ms]',
-    size: '320x200',
-    imagesPerCall: 1,
-    isDeferred: true,
-    isSafeToResend: true,
-    points: faultPoints,
-  },
-  {
-    name: 'ark',
-    start: async () => {
-      const emulator = await startArkEmulator();
-      return { emulator, env: arkEnvironment(emulator) };
-    },
-    model: 'seedream-3.0',
-    size: '1024x1024',
-    imagesPerCall: 1,
-    isDeferred: false,
-    isSafeToResend: false,
-    points: direct,
-  },
-  {
-    name: 'jimeng',
-    start: async () => {
-      const emulator = await startJimengEmulator();
-      const { accessKeyId, secretAccessKey } = emulator.account;
-      const env = {
-        JIMENG_BASE_URL: emulator.baseUrl,
-        VOLC_ACCESS_KEY_ID: accessKeyId,
-        VOLC_SECRET_ACCESS_KEY: secretAccessKey,
-      };
-      return { emulator, env };
-    },
-    model: 'jimeng',
-    size: '1024x1024',
-    imagesPerCall: 1,
-    isDeferred: true,
-    isSafeToResend: false,
-    points: aroundTheAnswer,
-  },
-  {
-    name: 'kling',
-    start: async () => {
-      const emulator = await startKlingEmulator();
-      return { emulator, env: { KLING_BASE_URL: emulator.baseUrl, KLING_API_KEY: emulator.apiKey } };
-    },
-    model: 'keling',
-    size: '1024x1024',
-    imagesPerCall: 2,
-    isDeferred: true,
-    isSafeToResend: true,
-    points: aroundTheAnswer,
-  },
-  {
-    name: 'openai',
-    start: async () => {
-      const emulator = await startOpenAiEmulator();
-      return { emulator, env: { OPENAI_BASE_URL: emulator.baseUrl, OPENAI_API_KEY: emulator.apiKey } };
-    },
-    model: 'dall-e-3',
-    size: '1024x1024',
-    imagesPerCall: 2,
-    isDeferred: false,
-    isSafeToResend: false,
-    points: aroundTheAnswer,
-  },
-];
-
-const rows = makers.flatMap((maker) =>
-  maker.points
-    .filter((point) => maker.isDeferred || point !== 'after-accepted')
-    .map((point) => ({ maker, point })),
+/** Every point with every maker whose calls pass it. */
+const everywhere = all.flatMap((maker) =>
+  faultPoints.filter((point) => canReach(maker, point)).map((point) => at(maker, point)),
 );
+
+/** The points that are left out above. */
+const nowhere = all.flatMap((maker) =>
+  faultPoints.filter((point) => !canReach(maker, point)).map((point) => at(maker, point)),
+);
+
+/** One call or task is past the point and another one is not: one maker of each kind of look-up and of answer. */
+const secondTimes = [makers.ark, makers.kling, makers.openai].flatMap((maker) =>
+  (
+    [
+      'after-sending',
+      'after-answer',
+      'after-accepted',
+      'after-produced',
+      'after-put',
+      'after-finish',
+    ] as const
+  )
+    .filter((point) => canReach(maker, point))
+    .map((point) => at(maker, point, { nth: 2 })),
+);
+
+/** Where the operator would rather pay twice than not at all. */
+const resending = all
+  .filter(({ resend }) => resend === 'ambiguous')
+  .flatMap((maker) =>
+    (['after-sending', 'after-answer'] as const).map((point) =>
+      at(maker, point, { onUnconfirmed: 'resend' }),
+    ),
+  );
 
 /** Two pictures as the upstream makes them, and two that are made from a reference and redrawn on the way. */
 const bodies = (
-  { model, directive = '', size }: Maker,
+  { model, directive = '', size, seed }: Maker,
   webhookUrl: string,
 ): readonly Record<string, unknown>[] => {
-  const common = { model, n: 2, webhook_url: webhookUrl };
+  const common = { model, n: 2, webhook_url: webhookUrl, ...(seed !== undefined && { seed }) };
   return [
     { ...common, prompt: `A red fox${directive}`, size },
     {
@@ -167,32 +101,70 @@ const submit = async (limner: LimnerProcess, body: object, key: string): Promise
   return answer?.body;
 };
 
+/** All that a row needs: an empty data folder, somebody to be told, the vendors, and the program over them. */
+const startWorld = async ({ maker, point, nth, onUnconfirmed }: Row) => {
+  const stack = new AsyncDisposableStack();
+  const folder = stack.use(await createDataFolder());
+  const receiver = stack.use(await startWebhookReceiver());
+  const env: Record<string, string> = { LIMNER_FETCH_ALLOW: receiver.host };
+  const vendors = maker.vendor === undefined ? undefined : stack.use(await startVendors());
+  if (vendors !== undefined) {
+    const file = join(folder.path, 'limner.yaml');
+    await writeFile(file, `${configOf(vendors)}on_unconfirmed: ${onUnconfirmed}\n`);
+    Object.assign(env, vendors.environment, { LIMNER_CONFIG: file });
+  }
+  const settings = { dataDir: folder.path, env };
+  return {
+    folder,
+    receiver,
+    ledger: maker.vendor === undefined ? undefined : vendors?.[maker.vendor].ledger,
+    start: () => startLimner(settings),
+    startDying: () =>
+      startLimner({ ...settings, command: ['test/support/dying-limner.ts', point, String(nth)] }),
+    [Symbol.asyncDispose]: () => stack.disposeAsync(),
+  };
+};
+
+/** How many pictures of each call that was `sending` at the death lie in the spool: they came inside an answer. */
+const arrivedPictures = async (folder: DataFolder): Promise<ReadonlyMap<string, number>> => {
+  const spooled = await folder.files('spool');
+  const count = (call: string): number =>
+    spooled.filter((name) => /-inline-\d$/.test(name) && name.startsWith(call)).length;
+  return new Map(folder.callsIn('sending').map((call) => [call, count(call)]));
+};
+
+/** How often each call was charged; Jimeng's are known by their seeds. */
+const chargesPerCall = (charges: readonly Charge[]): Readonly<Record<string, number>> =>
+  Object.fromEntries(
+    [...Map.groupBy(charges, ({ callerId, seed }) => callerId ?? `seed ${seed}`)].map(([call, of]) => [
+      call,
+      of.length,
+    ]),
+  );
+
 describe.concurrent('a process that dies', () => {
-  it.for(rows)(
-    '$point with $maker.name leaves nothing lost and nothing behind',
+  it.for([...everywhere, ...secondTimes, ...resending])(
+    '$point with $maker.name, time $nth, unconfirmed: $onUnconfirmed, leaves nothing lost and nothing behind',
     { timeout: 120_000 },
-    async ({ maker, point }, { expect }) => {
-      const upstream = await maker.start?.();
-      await using _emulator = upstream?.emulator;
-      await using folder = await createDataFolder();
-      await using receiver = await startWebhookReceiver();
-      const env = { ...upstream?.env, LIMNER_FETCH_ALLOW: receiver.host };
-      const settings = { dataDir: folder.path, env };
+    async (row, { expect }) => {
+      const { maker, point } = row;
+      const isAmbiguous = maker.resend === 'ambiguous';
+      const isResent = isAmbiguous && row.onUnconfirmed === 'resend';
+      await using world = await startWorld(row);
+      const { folder, receiver } = world;
       const asked = bodies(maker, receiver.url);
 
-      const dying = await startLimner({ ...settings, command: ['test/support/dying-limner.ts', point, '1'] });
+      const dying = await world.startDying();
       const answered = await Promise.all(asked.map((body, index) => submit(dying, body, `task ${index}`)));
       expect(await dying.ended).toEqual({ code: null, signal: 'SIGKILL' });
-      const sending = folder.callsIn('sending');
-      if (point === 'after-sending' || point === 'after-answer') expect(sending).not.toEqual([]);
-      // Pictures that came inside an answer lie in the spool from then on.
-      const spooled = await folder.files('spool');
-      const arrived = (call: string): number =>
-        spooled.filter((name) => /-inline-\d$/.test(name) && name.startsWith(call)).length;
-      // What an upstream that cannot be asked may have got: told to the caller and never sent again.
-      const inDoubt = maker.isSafeToResend ? [] : sending.filter((call) => arrived(call) === 0);
+      const arrived = await arrivedPictures(folder);
+      if (point === 'after-sending' || point === 'after-answer') expect(arrived.size).toBeGreaterThan(0);
+      // What an upstream that cannot be asked may have got.
+      const inDoubt = isAmbiguous
+        ? [...arrived].flatMap(([call, pictures]) => (pictures === 0 ? [call] : []))
+        : [];
 
-      const limner = await startLimner(settings);
+      const limner = await world.start();
       const tasks = await Promise.all(
         asked.map(async (body, index) => {
           const known = answered[index] ?? (await submit(limner, body, `task ${index}`));
@@ -208,12 +180,11 @@ describe.concurrent('a process that dies', () => {
         const unconfirmed = calls.filter((call) => call.code === 'submission_unconfirmed');
         told.push(...unconfirmed.map((call) => call.id));
         expect({ calls: calls.length, settled: stored.length + unconfirmed.length }).toEqual({
-          calls: 2 / maker.imagesPerCall,
+          calls: 2 / maker.imagesPerCall + (isResent ? unconfirmed.length : 0),
           settled: calls.length,
         });
         const made = stored.reduce(
-          (sum, { id }) =>
-            sum + (sending.includes(id) && !maker.isSafeToResend ? arrived(id) : maker.imagesPerCall),
+          (sum, { id }) => sum + ((isAmbiguous ? arrived.get(id) : undefined) ?? maker.imagesPerCall),
           0,
         );
         expect({ images: task.images?.length ?? 0, usage: task.usage?.images }).toEqual({
@@ -231,22 +202,26 @@ describe.concurrent('a process that dies', () => {
           const measured = await measure(bytes);
           expect(measured).toEqual({ size, format: format ?? measured.format });
         }
-        if (upstream !== undefined) {
-          const charges = upstream.emulator.ledger.charges.filter(
-            (charge) => charge.prompt === asked[index]?.['prompt'],
+        if (world.ledger === undefined) continue;
+        const charges = world.ledger.charges.filter(({ prompt }) => prompt === asked[index]?.['prompt']);
+        const perCall = chargesPerCall(charges);
+        if (maker.seed === undefined) {
+          const once = Object.fromEntries(stored.map(({ id }) => [id, 1]));
+          const maybeOnce = Object.fromEntries(
+            unconfirmed.flatMap(({ id }) => (id in perCall ? [[id, 1]] : [])),
           );
+          expect(perCall).toEqual({ ...once, ...maybeOnce });
+        } else {
+          const times = Object.values(perCall);
+          expect(Math.max(0, ...times)).toBeLessThanOrEqual(isResent ? 2 : 1);
           expect(charges.length).toBeGreaterThanOrEqual(stored.length);
           expect(charges.length).toBeLessThanOrEqual(calls.length);
-          const atMost = calls.map(() => 1);
-          if (maker.name === 'ark') {
-            const ids = [...stored, ...unconfirmed].map((call) => call.id);
-            expect(timesSent(upstream.emulator, ids).map((times) => Math.max(1, times))).toEqual(atMost);
-          }
         }
       }
       expect(told.toSorted()).toEqual(inDoubt);
 
       const images = tasks.reduce((sum, task) => sum + (task.images?.length ?? 0), 0);
+      if (!isAmbiguous || isResent) expect(images).toBe(asked.length * 2);
       const leftBehind = async () => ({
         spooled: await folder.files('spool'),
         pictures: (await folder.files('images')).length,
@@ -281,6 +256,20 @@ describe.concurrent('a process that dies', () => {
       expect(await folder.files('images')).toEqual([]);
       expect(await limner.stop()).toBe(0);
       expect(folder.rows()).toEqual({ tasks: 0, calls: 0, images: 0, jobs: 0 });
+    },
+  );
+
+  it.for(nowhere)(
+    'never reaches $point with $maker.name, which answers at once',
+    { timeout: 120_000 },
+    async (row, { expect }) => {
+      await using world = await startWorld(row);
+      const alive = await world.startDying();
+      for (const [index, body] of bodies(row.maker, world.receiver.url).entries()) {
+        const task = await submit(alive, body, `task ${index}`);
+        expect((await alive.endOf(task?.task_id ?? '')).status).toBe('completed');
+      }
+      await alive.kill();
     },
   );
 });

@@ -1,6 +1,7 @@
 /** The real program in a process of its own, to be killed and started again on the same data folder. */
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TaskView } from '../../src/http/routes/generations/schema.ts';
 import { eventually } from './eventually.ts';
@@ -61,6 +62,8 @@ export const spawnLimner = ({ dataDir, env = {}, command = ['src/main.ts', 'serv
     cwd: root,
     env: {
       PATH: process.env['PATH'],
+      // As `npm start` does: what was compiled once is not compiled again.
+      NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
       LIMNER_PORT: '0',
       LIMNER_CONFIG: '',
       LIMNER_DATA_DIR: dataDir,

@@ -198,9 +198,11 @@ export async function startArkEmulator(options: ArkEmulatorOptions = {}): Promis
       if (fault?.fault === '200error') return errorOnlyAnswer(accepted, workshop);
       const produced = await produce(accepted, workshop);
       const { prompt, seed } = parameters;
+      const callerId = exchange.headers['x-client-request-id'];
       if (produced.generated > 0) {
         ledger.record({
           id: accepted.requestId,
+          ...(typeof callerId === 'string' && { callerId }),
           at: now(),
           model: model.id,
           images: produced.generated,
