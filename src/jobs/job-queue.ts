@@ -21,16 +21,21 @@ export type JobResult =
   /** Call again then; nothing is held in between but the place in memory. */
   | { readonly next: 'again'; readonly atMs: number };
 
+/** What a job needs to begin, reserved for it. */
+export interface Turn {
+  /** Begins the job with what was reserved. When it throws, `JobWorker.handle` is called after a pause. */
+  take(job: Job): Promise<JobResult>;
+  /** Nobody wants it. */
+  giveBack(): void;
+}
+
 /** Who does the work. */
 export interface JobWorker {
-  /**
-   * Whether a job that has not begun may begin now; a worker that says yes reserves what the job needs, since its
-   * handler is called next. Jobs that come back after `again` are handled without asking.
-   */
-  admit(job: Job): boolean;
+  /** Reserves what one job of this lane needs to begin; `undefined` when nothing is free. Each is taken or given back. */
+  reserve(lane: string): Turn | undefined;
   /** Whether the time of a job is over, so that it is handled although nothing is free for it. */
   isOverdue(job: Job): boolean;
-  /** Goes on with the task. When it throws, it is called again after a pause. */
+  /** Goes on with a task that has begun, or whose time is over. When it throws, it is called again after a pause. */
   handle(job: Job): Promise<JobResult>;
 }
 
@@ -41,7 +46,7 @@ export interface JobQueue {
   announce(job: Job): void;
   /** Handles a job that waits for its time at once, because something happened to its task. */
   wake(taskId: string): void;
-  /** Asks `admit` again, because capacity came free. */
+  /** Asks for turns again, because capacity came free. */
   advance(): void;
   /** How many jobs have not begun. */
   readonly queued: number;

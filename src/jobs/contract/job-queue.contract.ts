@@ -22,17 +22,18 @@ const createWorker = (capacity: number) => {
   const handled: string[] = [];
   const atWork = new Map<string, { resolve(result: JobResult): void; reject(fault: unknown): void }>();
   let free = capacity;
+  const handle: JobWorker['handle'] = (job) => {
+    handled.push(job.taskId);
+    return new Promise((resolve, reject) => atWork.set(job.taskId, { resolve, reject }));
+  };
   const worker: JobWorker = {
-    admit: () => {
-      if (free === 0) return false;
+    reserve: () => {
+      if (free === 0) return undefined;
       free -= 1;
-      return true;
+      return { take: handle, giveBack: () => (free += 1) };
     },
     isOverdue: () => false,
-    handle: (job) => {
-      handled.push(job.taskId);
-      return new Promise((resolve, reject) => atWork.set(job.taskId, { resolve, reject }));
-    },
+    handle,
   };
   const settled = async (): Promise<void> => {
     await new Promise((resolve) => setImmediate(resolve));
@@ -109,20 +110,21 @@ export const describeJobQueue = (name: string, open: () => Promise<JobQueueSubje
 
     it('lets no lane wait for another', async () => {
       const handled: string[] = [];
+      const handle: JobWorker['handle'] = (each) => {
+        handled.push(each.taskId);
+        return Promise.resolve({ next: 'done' });
+      };
       await subject.queue.start({
-        admit: (each) => each.lane === 'fast',
+        reserve: (lane) => (lane === 'fast' ? { take: handle, giveBack: () => {} } : undefined),
         isOverdue: () => false,
-        handle: (each) => {
-          handled.push(each.taskId);
-          return Promise.resolve({ next: 'done' });
-        },
+        handle,
       });
       await announce(job('a', 1, 'slow'), job('a', 2, 'fast'));
       expect(handled).toEqual(['task_a_2']);
       expect(subject.queue.queued).toBe(1);
     });
 
-    it('calls again at the time that was asked for, without asking for admission', async () => {
+    it('calls again at the time that was asked for, without asking for a turn', async () => {
       const { worker, handled, end } = createWorker(1);
       await subject.queue.start(worker);
       await announce(job('a', 1));

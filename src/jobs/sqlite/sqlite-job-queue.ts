@@ -3,7 +3,8 @@ import { type Database, operation } from '../../database/database.ts';
 import { prepare } from '../../database/prepared.ts';
 import type { JobRow, TaskRow } from '../../database/schema.ts';
 import { createFairQueue, type FairQueue } from '../fair-queue.ts';
-import type { Job, JobQueue, JobResult, JobWorker } from '../job-queue.ts';
+import { createHeldJobs, type HeldJobs } from '../held-jobs.ts';
+import type { Job, JobQueue, JobWorker } from '../job-queue.ts';
 
 const addMissingJobs = prepare<Record<never, never>>('addMissingJobs', (db) =>
   db
@@ -13,7 +14,10 @@ const addMissingJobs = prepare<Record<never, never>>('addMissingJobs', (db) =>
       eb
         .selectFrom('tasks')
         .select(['id as task_id', 'model as lane', 'key_id'])
-        .where('status', 'in', ['pending', 'processing'])
+        // NOTE: a task that has ended and is claimed has calls that an upstream has.
+        .where((where) =>
+          where.or([where('status', 'in', ['pending', 'processing']), where('claim', 'is not', null)]),
+        )
         .where('id', 'not in', (open) => open.selectFrom('jobs').select('task_id')),
     ),
 );
@@ -33,20 +37,14 @@ const allJobs = prepare<Record<never, never>, JobRow & Pick<TaskRow, 'status' | 
       .orderBy('jobs.task_id'),
 );
 
-/** How long a job rests after its handler threw: a fault of ours must not become a busy loop. */
-const PAUSE_AFTER_FAULT_MS = 5_000;
-
-/** Of how many jobs the rate is told at which they begin. */
-const LATE_BEGINS = 32;
-
-/** How many jobs that had begun before a crash go on together: their upstreams shall not meet all of them at once. */
-const RECOVERED_TOGETHER = 64;
-
-/** How long such jobs are waited for: one that waits itself, for a place or a slow answer, holds up nobody. */
-const RECOVER_EVERY_MS = 250;
-
 /** How often the queue looks for jobs whose time is over. */
 const EXPIRE_EVERY_MS = 1_000;
+
+/** A queue at work. */
+interface Running {
+  readonly worker: JobWorker;
+  readonly held: HeldJobs;
+}
 
 /**
  * The queue of a single process: the table says which tasks are open, memory says whose turn it is. The data
@@ -59,16 +57,10 @@ export const createSqliteJobQueue = (settings: {
   readonly clock: Clock;
   readonly onFault: (job: Job, fault: unknown) => void;
 }): JobQueue => {
-  const { database, clock, onFault } = settings;
+  const { database, clock } = settings;
   const lanes = new Map<string, FairQueue<Job>>();
-  const atWork = new Map<string, Promise<void>>();
-  /** Jobs woken while their handler was at work: they are handled once more. */
-  const woken = new Set<string>();
-  const resting = new Map<string, { readonly job: Job; readonly cancel: () => void }>();
-  /** When the last jobs left their lanes, oldest first. */
-  const beganAtMs: number[] = [];
-  let worker: JobWorker | undefined;
-  let isStopped = false;
+  let running: Running | undefined;
+  let cancelExpiry = (): void => {};
 
   const laneOf = (job: Job): FairQueue<Job> => {
     let lane = lanes.get(job.lane);
@@ -79,79 +71,35 @@ export const createSqliteJobQueue = (settings: {
     return lane;
   };
 
-  const settle = (job: Job, result: JobResult): void => {
-    const wasWoken = woken.delete(job.taskId);
-    if (result.next === 'done' || isStopped) return;
-    if (wasWoken) begin(job);
-    else rest(job, result.atMs);
-  };
-
-  const begin = (job: Job): void => {
-    if (worker === undefined || isStopped) return;
-    const work = worker.handle(job).then(
-      (result) => {
-        atWork.delete(job.taskId);
-        settle(job, result);
-      },
-      (fault: unknown) => {
-        atWork.delete(job.taskId);
-        onFault(job, fault);
-        settle(job, { next: 'again', atMs: clock.nowMs() + PAUSE_AFTER_FAULT_MS });
-      },
-    );
-    atWork.set(job.taskId, work);
-  };
-
-  const rest = (job: Job, untilMs: number): void => {
-    const cancel = clock.after(Math.max(0, untilMs - clock.nowMs()), () => {
-      resting.delete(job.taskId);
-      begin(job);
-    });
-    resting.set(job.taskId, { job, cancel });
-  };
-
-  /** Goes on with jobs of an earlier process, a few at a time. */
-  const recover = async (jobs: readonly Job[]): Promise<void> => {
-    for (let next = 0; next < jobs.length && !isStopped; next += RECOVERED_TOGETHER) {
-      const batch = jobs.slice(next, next + RECOVERED_TOGETHER);
-      for (const job of batch) begin(job);
-      await new Promise<void>((resolve) => {
-        const cancel = clock.after(RECOVER_EVERY_MS, resolve);
-        void Promise.all(batch.flatMap((job) => atWork.get(job.taskId) ?? [])).then(() => {
-          cancel();
-          resolve();
-        });
-      });
+  const advanceLane = ({ worker, held }: Running, name: string, lane: FairQueue<Job>): void => {
+    while (lane.size > 0) {
+      const turn = worker.reserve(name);
+      if (turn === undefined) return;
+      const job = lane.shift();
+      if (job === undefined) turn.giveBack();
+      else held.begin(job, turn);
     }
-  };
-
-  const advanceLane = (lane: FairQueue<Job>): void => {
-    for (let job = lane.peek(); job !== undefined && worker?.admit(job) === true; job = lane.peek()) {
-      lane.shift();
-      beganAtMs.push(clock.nowMs());
-      if (beganAtMs.length > LATE_BEGINS) beganAtMs.shift();
-      begin(job);
-    }
-  };
-
-  const advance = (): void => {
-    if (worker === undefined || isStopped) return;
-    for (const lane of lanes.values()) advanceLane(lane);
   };
 
   const expire = (): void => {
-    if (worker === undefined || isStopped) return;
-    const working = worker;
+    if (running === undefined) return;
+    const { worker, held } = running;
     for (const lane of lanes.values()) {
-      for (const job of lane.shiftWhile((each) => working.isOverdue(each))) begin(job);
+      for (const job of lane.shiftWhile((each) => worker.isOverdue(each))) held.begin(job);
     }
-    clock.after(EXPIRE_EVERY_MS, expire);
+    cancelExpiry = clock.after(EXPIRE_EVERY_MS, expire);
+  };
+
+  const advance = (): void => {
+    if (running === undefined) return;
+    for (const [name, lane] of lanes) advanceLane(running, name, lane);
   };
 
   return {
-    start: async (starting) => {
+    start: async (worker) => {
       await database.write(restoreJobs, undefined);
-      worker = starting;
+      const held = createHeldJobs({ worker, clock, onFault: settings.onFault });
+      running = { worker, held };
       const begun: Job[] = [];
       for (const row of await database.read.all(allJobs, {})) {
         const job = { taskId: row.task_id, lane: row.lane, keyId: row.key_id, createdAtMs: row.created_at };
@@ -159,37 +107,28 @@ export const createSqliteJobQueue = (settings: {
         if (row.status === 'processing') begun.push(job);
         else laneOf(job).push(job.keyId, job);
       }
-      void recover(begun);
+      void held.recover(begun);
       advance();
-      clock.after(EXPIRE_EVERY_MS, expire);
+      cancelExpiry = clock.after(EXPIRE_EVERY_MS, expire);
     },
     announce: (job) => {
       const lane = laneOf(job);
       lane.push(job.keyId, job);
-      if (worker !== undefined && !isStopped) advanceLane(lane);
+      if (running !== undefined) advanceLane(running, job.lane, lane);
     },
-    wake: (taskId) => {
-      const rested = resting.get(taskId);
-      if (rested !== undefined) {
-        rested.cancel();
-        resting.delete(taskId);
-        begin(rested.job);
-      } else if (atWork.has(taskId)) woken.add(taskId);
-    },
+    wake: (taskId) => running?.held.wake(taskId),
     advance,
     get queued() {
       return [...lanes.values()].reduce((sum, lane) => sum + lane.size, 0);
     },
     get beginsEveryMs() {
-      // Until now, so that it grows while nothing begins.
-      const [oldest] = beganAtMs;
-      return oldest === undefined ? 0 : (clock.nowMs() - oldest) / beganAtMs.length;
+      return running?.held.beginsEveryMs ?? 0;
     },
     stop: async () => {
-      isStopped = true;
-      for (const { cancel } of resting.values()) cancel();
-      resting.clear();
-      await Promise.all(atWork.values());
+      const stopping = running;
+      running = undefined;
+      cancelExpiry();
+      await stopping?.held.stop();
     },
   };
 };
