@@ -16,8 +16,8 @@ export interface CancelTaskParts {
 }
 
 /**
- * Ends an open task as failed with `cancelled`; whoever works on it finds its claim lost. Throws
- * `task_already_ended` and `task_not_found`.
+ * Ends an open task as failed with `cancelled`. Whoever works on it sends nothing more, and sees calls that an upstream
+ * has to their end. Throws `task_already_ended` and `task_not_found`.
  */
 export const cancelTask = async (parts: CancelTaskParts, address: TaskAddress): Promise<Task> => {
   const { taskId, keyId } = address;

@@ -86,6 +86,34 @@ export interface Call {
 /** Whether nothing more happens to the call. */
 export const isCallEnded = (step: CallStep): boolean => step.state === 'stored' || step.state === 'failed';
 
+/**
+ * What a step is worth when the task was cancelled: a call that was not sent never leaves, and pictures that were made
+ * are paid for and not fetched. What the upstream has goes on there, so its steps stay what they are.
+ */
+export const unwanted = (step: CallStep): CallStep => {
+  switch (step.state) {
+    case 'planned':
+      return { state: 'failed', failure: { ...cancelled, charged: 'no' } };
+    case 'produced':
+      return {
+        state: 'failed',
+        failure: { ...cancelled, charged: 'yes' },
+        ...(step.cost !== undefined && { cost: step.cost }),
+      };
+    case 'sending':
+    case 'accepted':
+    case 'stored':
+    case 'failed':
+      return step;
+  }
+};
+
+const cancelled = {
+  code: 'cancelled',
+  message: 'The task was cancelled before this call was done.',
+  retryable: false,
+} as const;
+
 const allowed: Readonly<Record<CallState, readonly CallState[]>> = {
   planned: ['sending', 'failed'],
   sending: ['accepted', 'produced', 'failed'],

@@ -16,12 +16,20 @@ import { advanceCall } from './steps/advance-call.ts';
 import { dropCollected } from './steps/collect-outputs.ts';
 import { planTask } from './steps/plan-task.ts';
 import { dropReference } from './steps/prepare-reference.ts';
-import { ClaimLost, TaskRun } from './task-run.ts';
+import { ClaimLost, TaskCancelled, TaskRun } from './task-run.ts';
 
 /** Works on tasks. */
 export interface Runner extends JobWorker {
   /** Stops waiting for upstreams: calls with a handle can be resumed, the others stay `sending`, as after a crash. */
   abandon(): void;
+}
+
+const isEnding = (fault: unknown): boolean => fault instanceof ClaimLost || fault instanceof TaskCancelled;
+
+/** What was reserved for a task about to begin. */
+interface Reservation {
+  readonly route: Route;
+  readonly slot: Slot;
 }
 
 /** @param queue is told when capacity comes free. */
@@ -30,8 +38,6 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
   const routing = createRouting(parts, () => queue.advance());
   /** Places of calls that an upstream has, by task and call: they outlive a single turn. */
   const slots = new Map<string, Map<string, Slot>>();
-  /** What `admit` reserved for tasks about to begin. */
-  const reservations = new Map<string, { readonly route: Route; readonly slot: Slot }>();
   const abandoned = new AbortController();
   setMaxListeners(0, abandoned.signal);
 
@@ -77,68 +83,83 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
     return { next: 'done' };
   };
 
-  const work = async (claimed: ClaimedTask, signal: AbortSignal): Promise<JobResult> => {
+  const work = async (
+    claimed: ClaimedTask,
+    ended: AbortSignal,
+    reservation: Reservation | undefined,
+  ): Promise<JobResult> => {
     const taskId = claimed.task.id;
-    const reservation = reservations.get(taskId);
-    reservations.delete(taskId);
     const run = new TaskRun({
       parts,
       routing,
       claimed,
-      signal,
+      ended,
+      abandoned: abandoned.signal,
       slots: slotsOf(taskId),
       reserved: reservation?.slot,
     });
     try {
       return await proceed(run, reservation?.route).catch((fault: unknown) => failWhole(run, fault));
     } catch (fault) {
-      if (fault instanceof ClaimLost && !(await tasks.isOpen(taskId))) await dropCollected(parts, run.calls);
+      if (isEnding(fault) && !(await tasks.isOpen(taskId))) await dropCollected(parts, run.calls);
       throw fault;
     } finally {
       run.releaseReserved();
     }
   };
 
+  const claim = async (taskId: string): Promise<ClaimedTask> => {
+    const claimed = await tasks.claim({ taskId, token: newId('claim', clock.nowMs(), parts.randomBytes) });
+    if (claimed === undefined) throw new ClaimLost(`Nothing is left to do for ${taskId}`);
+    return claimed;
+  };
+
+  const handle = async (job: Job, reservation?: Reservation): Promise<JobResult> => {
+    const ended = new AbortController();
+    const unsubscribe = events.subscribe(job.taskId, () => {
+      void tasks.isOpen(job.taskId).then((isOpen) => {
+        if (!isOpen) ended.abort(new TaskCancelled(`Task ${job.taskId} ended`));
+      });
+    });
+    try {
+      const claimed = await claim(job.taskId).catch((fault: unknown) => {
+        reservation?.slot.release();
+        throw fault;
+      });
+      parts.reach('after-claim');
+      const result = await work(claimed, ended.signal, reservation);
+      if (result.next === 'done') {
+        forget(job.taskId);
+        if (claimed.task.request.reference !== undefined) await dropReference(parts, job.taskId);
+      }
+      return result;
+    } catch (fault) {
+      if (!isEnding(fault)) throw fault;
+      if (!(await tasks.isOpen(job.taskId))) await dropReference(parts, job.taskId);
+      // The next turn sees which of its calls an upstream has, and goes on with those.
+      if (fault instanceof TaskCancelled) return { next: 'again', atMs: clock.nowMs() };
+      forget(job.taskId);
+      return { next: 'done' };
+    } finally {
+      unsubscribe();
+    }
+  };
+
   return {
-    admit: (job) => {
-      const route = routing.choose(job.lane);
-      // NOTE: a model without any route ends its tasks at once; one whose routes are busy lets them wait.
-      if (route === undefined) return (parts.models.get(job.lane)?.routes ?? []).length === 0;
-      reservations.set(job.taskId, { route, slot: routing.gate(route, route.card.upstreamModel).force(1) });
-      return true;
+    reserve: (lane) => {
+      const route = routing.choose(lane);
+      if (route === undefined) {
+        // NOTE: a model without any route ends its tasks at once; one whose routes are busy lets them wait.
+        const hasRoutes = (parts.models.get(lane)?.routes ?? []).length > 0;
+        return hasRoutes ? undefined : { take: (job) => handle(job), giveBack: () => {} };
+      }
+      const slot = routing.gate(route, route.card.upstreamModel).force(1);
+      return { take: (job) => handle(job, { route, slot }), giveBack: () => slot.release() };
     },
 
     isOverdue: (job) => clock.nowMs() >= job.createdAtMs + parts.taskDeadlineMs,
 
-    handle: async (job: Job) => {
-      const ended = new AbortController();
-      const unsubscribe = events.subscribe(job.taskId, () => {
-        void tasks.isOpen(job.taskId).then((isOpen) => {
-          if (!isOpen) ended.abort(new ClaimLost(`Task ${job.taskId} ended`));
-        });
-      });
-      try {
-        const claim = { taskId: job.taskId, token: newId('claim', clock.nowMs(), parts.randomBytes) };
-        const claimed = await tasks.claim(claim);
-        if (claimed === undefined) throw new ClaimLost(`Task ${job.taskId} is not open`);
-        parts.reach('after-claim');
-        const result = await work(claimed, AbortSignal.any([ended.signal, abandoned.signal]));
-        if (result.next === 'done') {
-          forget(job.taskId);
-          if (claimed.task.request.reference !== undefined) await dropReference(parts, job.taskId);
-        }
-        return result;
-      } catch (fault) {
-        reservations.get(job.taskId)?.slot.release();
-        reservations.delete(job.taskId);
-        if (!(fault instanceof ClaimLost)) throw fault;
-        forget(job.taskId);
-        if (!(await tasks.isOpen(job.taskId))) await dropReference(parts, job.taskId);
-        return { next: 'done' };
-      } finally {
-        unsubscribe();
-      }
-    },
+    handle: (job) => handle(job),
 
     abandon: () => abandoned.abort(new ClaimLost('The process is shutting down')),
   };

@@ -7,16 +7,21 @@ import type { Image } from '../core/image.ts';
 import { type ModelCard, priceOf } from '../core/model-card.ts';
 import type { Plan } from '../core/plan.ts';
 import { troubleOf } from '../core/retry-policy.ts';
-import type { Task } from '../core/task.ts';
+import { isEnded, type Task } from '../core/task.ts';
 import type { Route } from '../providers/catalog.ts';
 import type { Brought, Claim, ClaimedTask, Ending, Written } from '../tasks/task-store.ts';
 import type { EngineParts } from './engine-parts.ts';
 import type { Slot } from './gate.ts';
 import type { Routing } from './routing.ts';
 
-/** The claim was taken over or the task ended meanwhile: whoever has it now goes on, and we write nothing more. */
+/** The claim was taken over or the task is gone: whoever has it now goes on, and we write nothing more. */
 export class ClaimLost extends Error {
   override readonly name = 'ClaimLost';
+}
+
+/** The task was cancelled: calls that an upstream has are seen to their end in further turns, and nothing is sent. */
+export class TaskCancelled extends Error {
+  override readonly name = 'TaskCancelled';
 }
 
 /** How many places a call takes at the gate. */
@@ -29,14 +34,16 @@ const latestOfSlots = (calls: readonly Call[]): Call[] =>
 
 /**
  * One turn of work on a task: what is known of it, and the fenced writes that change it. Every write either is on
- * disk when it returns or throws `ClaimLost`.
+ * disk when it returns or throws `ClaimLost` or `TaskCancelled`.
  */
 export class TaskRun {
   readonly parts: EngineParts;
   readonly routing: Routing;
   readonly task: Task;
-  /** Aborted when the task ended elsewhere or the process gives up waiting. */
+  /** Aborted when the claim is lost or the process gives up waiting. */
   readonly signal: AbortSignal;
+  /** Aborted also when the task was cancelled: for whatever is pointless then. */
+  readonly wanted: AbortSignal;
   /** The latest call of each slot. */
   readonly calls: Call[];
   readonly images: Image[];
@@ -54,7 +61,10 @@ export class TaskRun {
     readonly parts: EngineParts;
     readonly routing: Routing;
     readonly claimed: ClaimedTask;
-    readonly signal: AbortSignal;
+    /** Aborted when the process gives up waiting. */
+    readonly abandoned: AbortSignal;
+    /** Aborted when the task ends elsewhere. */
+    readonly ended: AbortSignal;
     /** Places held for this task's calls; they outlive the turn. */
     readonly slots: Map<string, Slot>;
     /** A place that was taken for the first call. */
@@ -63,7 +73,8 @@ export class TaskRun {
     this.parts = settings.parts;
     this.routing = settings.routing;
     this.task = settings.claimed.task;
-    this.signal = AbortSignal.any([settings.signal, this.#lost.signal]);
+    this.signal = AbortSignal.any([settings.abandoned, this.#lost.signal]);
+    this.wanted = AbortSignal.any([this.signal, settings.ended]);
     this.calls = latestOfSlots(settings.claimed.calls);
     this.images = [...settings.claimed.images];
     this.adjustments = [...settings.claimed.task.adjustments];
@@ -74,6 +85,11 @@ export class TaskRun {
     for (const { slot, step } of settings.claimed.calls) {
       if (step.state === 'failed') this.#countTry(slot, step.failure);
     }
+  }
+
+  /** Whether it was cancelled, and only calls that an upstream has are seen to their end. */
+  get isCancelled(): boolean {
+    return isEnded(this.task.status);
   }
 
   /** When the task must have ended. */
@@ -240,10 +256,10 @@ export class TaskRun {
     const patienceMs = isAlone ? leftMs : Math.min(leftMs, route.provider.pollIntervalMs);
     const cancel = clock.after(patienceMs, () => patience.abort());
     try {
-      const signal = AbortSignal.any([this.signal, this.parts.draining, patience.signal]);
+      const signal = AbortSignal.any([this.wanted, this.parts.draining, patience.signal]);
       return await this.routing.gate(route, call.request.model).take(weight, signal);
     } catch (fault) {
-      if (this.signal.aborted || !(patience.signal.aborted || this.parts.draining.aborted)) throw fault;
+      if (this.wanted.aborted || !(patience.signal.aborted || this.parts.draining.aborted)) throw fault;
       return undefined;
     } finally {
       cancel();
@@ -340,6 +356,7 @@ export class TaskRun {
 
   #must(written: Written): void {
     if (written === 'written') return;
+    if (written === 'ended') throw new TaskCancelled(`Task ${this.task.id} was cancelled`);
     const lost = new ClaimLost(`The claim on ${this.task.id} was lost`);
     this.#lost.abort(lost);
     throw lost;

@@ -57,11 +57,9 @@ const openTask = prepare<{ id: string }, Pick<TaskRow, 'id'>>('openTask', (db, v
 const openCall = prepare<{ id: string }, Pick<CallRow, 'id'>>('openCall', (db, value) =>
   db
     .selectFrom('calls')
-    .innerJoin('tasks', 'tasks.id', 'calls.task_id')
-    .select('calls.id')
-    .where('calls.id', '=', value('id'))
-    .where('calls.state', 'not in', ['stored', 'failed'])
-    .where('tasks.status', 'in', ['pending', 'processing']),
+    .select('id')
+    .where('id', '=', value('id'))
+    .where('state', 'not in', ['stored', 'failed']),
 );
 
 interface PageValues {

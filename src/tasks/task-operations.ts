@@ -1,11 +1,19 @@
 /** The writes of the task store: each one a transaction, the same for every database. */
 import type { Adjustment } from '../core/adjustment.ts';
-import { type Call, type CallState, type CallStep, costOfAll, mayFollow } from '../core/call.ts';
+import {
+  type Call,
+  type CallState,
+  type CallStep,
+  costOfAll,
+  isCallEnded,
+  mayFollow,
+  unwanted,
+} from '../core/call.ts';
 import type { Image } from '../core/image.ts';
-import type { TaskError } from '../core/task.ts';
+import { isEnded, type TaskError, type TaskStatus } from '../core/task.ts';
 import { type Connection, firstRow, operation } from '../database/database.ts';
 import { prepare } from '../database/prepared.ts';
-import type { CallRow, IdempotencyRow, ImageRow, JobRow, TaskRow } from '../database/schema.ts';
+import type { CallRow, IdempotencyRow, ImageRow, TaskRow } from '../database/schema.ts';
 import { recordEnding } from '../webhooks/record-ending.ts';
 import { fromCall, fromImage } from './rows.ts';
 import type { Claim, Ending, IdempotencyRecord, InsertOutcome, NewTask, Written } from './task-store.ts';
@@ -31,14 +39,6 @@ const insertTaskRow = prepare<TaskRow>('insertTaskRow', (db, value) =>
       claim: null,
     })
     .onConflict((conflict) => conflict.column('id').doNothing()),
-);
-
-const insertJob = prepare<JobRow>('insertJob', (db, value) =>
-  db.insertInto('jobs').values({ task_id: value('task_id'), lane: value('lane'), key_id: value('key_id') }),
-);
-
-const deleteJob = prepare<Pick<JobRow, 'task_id'>>('deleteJob', (db, value) =>
-  db.deleteFrom('jobs').where('task_id', '=', value('task_id')),
 );
 
 const idempotencyOf = prepare<Pick<IdempotencyRow, 'key_id' | 'idempotency_key'>, IdempotencyRow>(
@@ -127,7 +127,7 @@ export const insertTask = operation(
       error: null,
       claim: null,
     });
-    if (inserted > 0) await connection.run(insertJob, { task_id: id, lane: request.model, key_id: keyId });
+    if (inserted > 0) await connection.enqueue({ taskId: id, lane: request.model, keyId, createdAtMs });
     return { outcome: 'created' };
   },
 );
@@ -137,23 +137,24 @@ const takeOver = prepare<{ id: string; claim: string }>('takeOver', (db, value) 
     .updateTable('tasks')
     .set({ claim: value('claim') })
     .where('id', '=', value('id'))
-    .where('status', 'in', open),
+    // NOTE: a cancelled task keeps its claim until its last call has ended.
+    .where((eb) => eb.or([eb('status', 'in', open), eb('claim', 'is not', null)])),
 );
 
-/** Takes an open task over from whoever had it. */
+/** Takes a task that has work left over from whoever had it. */
 export const claimTask = operation(
   'claimTask',
   async (connection, claim: Claim): Promise<boolean> =>
     (await connection.run(takeOver, { id: claim.taskId, claim: claim.token })) > 0,
 );
 
-const heldTask = prepare<{ id: string; claim: string }, Pick<TaskRow, 'adjustments'>>(
+const heldTask = prepare<{ id: string; claim: string }, Pick<TaskRow, 'status' | 'adjustments'>>(
   'heldTask',
   (db, value, lockRows) =>
     lockRows(
       db
         .selectFrom('tasks')
-        .select('adjustments')
+        .select(['status', 'adjustments'])
         .where('id', '=', value('id'))
         .where('claim', '=', value('claim')),
     ),
@@ -279,6 +280,61 @@ const step = async (
   return 'written';
 };
 
+const stepsOfTask = prepare<{ task_id: string }, Pick<CallRow, 'id' | 'step'>>('stepsOfTask', (db, value) =>
+  db
+    .selectFrom('calls')
+    .select(['id', 'step'])
+    .where('task_id', '=', value('task_id'))
+    .orderBy('slot')
+    .orderBy('attempt'),
+);
+
+const stepsOf = async (connection: Connection, taskId: string) =>
+  (await connection.all(stepsOfTask, { task_id: taskId })).map((call) => ({
+    callId: call.id,
+    step: JSON.parse(call.step) as CallStep,
+  }));
+
+const setUsage = prepare<{ id: string; usage: string }>('setUsage', (db, value) =>
+  db
+    .updateTable('tasks')
+    .set({ usage: value('usage') })
+    .where('id', '=', value('id')),
+);
+
+const dropClaim = prepare<{ id: string }>('dropClaim', (db, value) =>
+  db.updateTable('tasks').set({ claim: null }).where('id', '=', value('id')),
+);
+
+/** Counts what the calls of a cancelled task have cost; claim and job go with the last one that was open. */
+const keepBooks = async (connection: Connection, taskId: string): Promise<void> => {
+  const steps = (await stepsOf(connection, taskId)).map(({ step }) => step);
+  await connection.run(setUsage, { id: taskId, usage: JSON.stringify({ images: 0, ...costOfAll(steps) }) });
+  if (!steps.every(isCallEnded)) return;
+  await connection.run(dropClaim, { id: taskId });
+  await connection.dequeue(taskId);
+};
+
+/** Moves a call whose task was cancelled, as far as that still means something. */
+const settle = async (
+  connection: Connection,
+  taskId: string,
+  { callId, step }: { readonly callId: string; readonly step: CallStep },
+): Promise<Written> => {
+  const current = await firstRow(connection, callStep, { id: callId });
+  const left = unwanted(step);
+  if (current !== undefined && mayFollow(current.state as CallState, left.state)) {
+    await connection.run(moveCall, {
+      id: callId,
+      state: left.state,
+      step: JSON.stringify(left),
+      sent_at: null,
+    });
+    await keepBooks(connection, taskId);
+  }
+  return 'ended';
+};
+
 /** Adds to what the task already tells; nothing is told twice. */
 const addAdjustments = async (
   connection: Connection,
@@ -309,6 +365,7 @@ export const recordCall = operation(
     const { claim } = record;
     const held = await firstRow(connection, heldTask, { id: claim.taskId, claim: claim.token });
     if (held === undefined) return 'lost';
+    if (isEnded(held.status as TaskStatus)) return settle(connection, claim.taskId, record);
     return step(connection, record, async () => {
       for (const image of record.images) await connection.run(insertImage, fromImage(image));
       if (record.next !== null) await connection.run(insertCall, fromCall(record.next));
@@ -330,6 +387,7 @@ export const retryCall = operation(
   async (connection, retry: RetryParameters): Promise<Written> => {
     const held = await firstRow(connection, heldTask, { id: retry.claim.taskId, claim: retry.claim.token });
     if (held === undefined) return 'lost';
+    if (isEnded(held.status as TaskStatus)) return settle(connection, retry.claim.taskId, retry.failed);
     return step(connection, retry.failed, async () => {
       for (const call of retry.calls) await connection.run(insertCall, fromCall(call));
       await addAdjustments(connection, retry.claim.taskId, held.adjustments, retry.adjustments);
@@ -376,7 +434,7 @@ export const finishTask = operation(
       adjustments: JSON.stringify(ending.adjustments),
     });
     if (ended === 0) return 'lost';
-    await connection.run(deleteJob, { task_id: claim.taskId });
+    await connection.dequeue(claim.taskId);
     await recordEnding(connection, { taskId: claim.taskId, type: `task.${ending.status}`, atMs });
     return 'written';
   },
@@ -384,38 +442,24 @@ export const finishTask = operation(
 
 type TaskOfKey = Pick<TaskRow, 'id' | 'key_id'>;
 
-const taskOfKey = prepare<TaskOfKey, Pick<TaskRow, 'status'>>('taskOfKey', (db, value) =>
-  db.selectFrom('tasks').select('status').where('id', '=', value('id')).where('key_id', '=', value('key_id')),
+const taskOfKey = prepare<TaskOfKey, Pick<TaskRow, 'completed_at' | 'error'>>('taskOfKey', (db, value) =>
+  db
+    .selectFrom('tasks')
+    .select(['completed_at', 'error'])
+    .where('id', '=', value('id'))
+    .where('key_id', '=', value('key_id')),
 );
 
-const cancelTaskRow = prepare<TaskOfKey & { completed_at: number; error: string; usage: string }>(
+const cancelTaskRow = prepare<TaskOfKey & { completed_at: number; error: string }>(
   'cancelTaskRow',
   (db, value) =>
     db
       .updateTable('tasks')
-      .set({
-        status: 'failed',
-        completed_at: value('completed_at'),
-        error: value('error'),
-        usage: value('usage'),
-        claim: null,
-      })
+      .set({ status: 'failed', completed_at: value('completed_at'), error: value('error') })
       .where('id', '=', value('id'))
       .where('key_id', '=', value('key_id'))
       .where('status', 'in', open),
 );
-
-const stepsOfTask = prepare<{ task_id: string }, Pick<CallRow, 'step'>>('stepsOfTask', (db, value) =>
-  db
-    .selectFrom('calls')
-    .select('step')
-    .where('task_id', '=', value('task_id'))
-    .orderBy('slot')
-    .orderBy('attempt'),
-);
-
-const stepsOf = async (connection: Connection, taskId: string): Promise<readonly CallStep[]> =>
-  (await connection.all(stepsOfTask, { task_id: taskId })).map((call) => JSON.parse(call.step) as CallStep);
 
 /** What `cancel` writes. */
 export interface CancelParameters {
@@ -425,22 +469,25 @@ export interface CancelParameters {
   readonly atMs: number;
 }
 
+/** Ends the task for its caller at once; calls that an upstream has stay open, and with them claim and job. */
 export const cancelTask = operation(
   'cancelTask',
   async (connection, cancel: CancelParameters): Promise<'cancelled' | 'ended' | 'absent'> => {
-    const task = { id: cancel.taskId, key_id: cancel.keyId };
-    const cancelled = await connection.run(cancelTaskRow, {
-      ...task,
-      completed_at: cancel.atMs,
-      error: JSON.stringify(cancel.error),
-      usage: JSON.stringify({ images: 0, ...costOfAll(await stepsOf(connection, cancel.taskId)) }),
-    });
-    if (cancelled > 0) {
-      await connection.run(deleteJob, { task_id: cancel.taskId });
-      await recordEnding(connection, { taskId: cancel.taskId, type: 'task.failed', atMs: cancel.atMs });
+    const { taskId, atMs } = cancel;
+    const task = { id: taskId, key_id: cancel.keyId };
+    const error = JSON.stringify(cancel.error);
+    if ((await connection.run(cancelTaskRow, { ...task, completed_at: atMs, error })) > 0) {
+      for (const call of await stepsOf(connection, taskId)) {
+        if (unwanted(call.step) !== call.step) await settle(connection, taskId, call);
+      }
+      await keepBooks(connection, taskId);
+      await recordEnding(connection, { taskId, type: 'task.failed', atMs });
       return 'cancelled';
     }
-    return (await firstRow(connection, taskOfKey, task)) === undefined ? 'absent' : 'ended';
+    const found = await firstRow(connection, taskOfKey, task);
+    if (found === undefined) return 'absent';
+    // NOTE: that is what an earlier run of this transaction left.
+    return found.completed_at === atMs && found.error === error ? 'cancelled' : 'ended';
   },
 );
 

@@ -55,8 +55,11 @@ export interface ClaimedTask {
   readonly images: readonly Image[];
 }
 
-/** Whether a fenced write was made, or the claim had been lost and nothing changed. */
-export type Written = 'written' | 'lost';
+/**
+ * Whether a fenced write was made. `lost`: the claim had been lost and nothing changed. `ended`: the task was cancelled
+ * meanwhile, and of the write only what it says of the call is kept (`unwanted`).
+ */
+export type Written = 'written' | 'lost' | 'ended';
 
 /** What a task was planned to do. */
 export interface Plan {
@@ -119,7 +122,7 @@ export interface TaskStore {
   get(taskId: string, keyId: string): Promise<Task | undefined>;
   list(query: TaskQuery): Promise<TaskPage>;
 
-  /** Takes the task over; `undefined` when it has ended or is gone. */
+  /** Takes the task over; `undefined` when nothing is left to do for it: it has ended, and so have its calls, or it is gone. */
   claim(claim: Claim): Promise<ClaimedTask | undefined>;
   /** `pending → processing`, with the calls of the plan. */
   start(claim: Claim, plan: Plan): Promise<Written>;
@@ -134,7 +137,10 @@ export interface TaskStore {
   /** The one closing function: ends the task, exactly once. */
   finish(claim: Claim, ending: Ending, atMs: number): Promise<Written>;
 
-  /** Ends an open task as `cancelled`; `ended` when it had ended before. */
+  /**
+   * Ends an open task as `cancelled`; `ended` when it had ended before. Calls that an upstream has go on until their own
+   * end, and what they cost is added to the task's usage then.
+   */
   cancel(
     taskId: string,
     keyId: string,
@@ -157,6 +163,6 @@ export interface TaskStore {
   isFileKnown(fileKey: string): Promise<boolean>;
   /** Whether the task exists and has not ended. */
   isOpen(taskId: string): Promise<boolean>;
-  /** Whether the call has not ended, nor its task: somebody may still need the files that it left on their way. */
+  /** Whether the call has not ended: somebody may still need the files that it left on their way. */
   isCallOpen(callId: string): Promise<boolean>;
 }

@@ -14,7 +14,11 @@ import { resumeSending, sendCall } from './send-call.ts';
 export const advanceCall = async (run: TaskRun, slot: number): Promise<number | undefined> => {
   for (;;) {
     const call = run.callOf(slot);
-    if (isCallEnded(call.step)) return undefined;
+    if (isCallEnded(call.step)) {
+      // It may have ended with its task, and not by us.
+      run.releaseSlot(call);
+      return undefined;
+    }
     const waitUntilMs = await takeStep(run, call).catch((fault: unknown) => giveUp(run, slot, fault));
     if (waitUntilMs !== undefined) return waitUntilMs;
   }

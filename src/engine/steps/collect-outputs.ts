@@ -37,7 +37,7 @@ export const collectOutputs = async (
   );
   const collected = turns.flatMap((turn) => (turn.status === 'fulfilled' ? [turn.value] : []));
   const faults = turns.flatMap((turn): unknown[] => (turn.status === 'rejected' ? [turn.reason] : []));
-  if (faults.length > 0) run.signal.throwIfAborted();
+  if (faults.length > 0) run.wanted.throwIfAborted();
   const failures = faults.map(failureOf);
   // One that can be had later is waited for, whatever became of the others.
   const lost = failures.find((failure) => failure.retryable) ?? failures[0];
@@ -76,10 +76,13 @@ export const collectOutputs = async (
 
 /** Removes what calls of a task that ended elsewhere left on their way: no row knows it, and none will. */
 export const dropCollected = async (
-  { spool, images }: EngineParts,
+  { tasks, spool, images }: EngineParts,
   calls: readonly Call[],
 ): Promise<void> => {
-  const unknown = calls.filter((call) => call.step.state !== 'stored');
+  const unknown: Call[] = [];
+  for (const call of calls) {
+    if (call.step.state !== 'stored' && !(await tasks.isCallOpen(call.id))) unknown.push(call);
+  }
   for await (const { name } of spool.list()) {
     if (unknown.some((call) => name.startsWith(`${call.id}-`))) await spool.remove(name);
   }
@@ -119,7 +122,7 @@ const collect = async (
     const { trustedHost } = route?.provider ?? {};
     await download(run.parts, output.url, name, {
       maxBytes: MAX_OUTPUT_BYTES,
-      signal: run.signal,
+      signal: run.wanted,
       ...(trustedHost !== undefined && { trustedHost }),
     });
   }

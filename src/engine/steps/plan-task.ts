@@ -35,7 +35,7 @@ export const planTask = async (run: TaskRun, reserved: Route | undefined): Promi
   const planned = planCalls({ request, card, hasReference: request.reference !== undefined });
   const adjustments = [...planned.adjustments];
   if (request.reference !== undefined && card.reference !== undefined) {
-    const adjustment = await prepareReference(parts, task, card.reference, run.signal);
+    const adjustment = await prepareReference(parts, task, card.reference, run.wanted);
     if (adjustment !== undefined) adjustments.push(adjustment);
   }
   await run.start(route, planned.calls, adjustments);

@@ -37,8 +37,9 @@ export const contextOf = async (run: TaskRun, call: Call, route: Route): Promise
   const nowMs = clock.nowMs();
   const timeOver = new AbortController();
   const signal = AbortSignal.any([run.signal, timeOver.signal]);
-  const rule = call.request.hasReference ? run.cardOf(call)?.reference : undefined;
-  const reference = rule && (await readyReference(run.parts, run.task, rule, signal));
+  const maySend = call.step.state !== 'accepted' && !run.isCancelled;
+  const rule = maySend && call.request.hasReference ? run.cardOf(call)?.reference : undefined;
+  const reference = rule && (await readyReference(run.parts, run.task, rule, run.wanted));
   const leastMs = call.step.state === 'accepted' ? LAST_QUESTION_MS : 1;
   const remainingMs = Math.max(leastMs, callDeadlineMs(run, call, route) - nowMs);
   const stopTimer = clock.after(remainingMs, () =>
@@ -131,7 +132,8 @@ export const resumeSending = async (run: TaskRun, call: Call, route: Route): Pro
   if (run.parts.clock.nowMs() >= callDeadlineMs(run, call, route))
     return loseAnswer(run, call, route, 'unconfirmed');
   using context = await contextOf(run, call, route);
-  if (adapter.resend === 'deduplicated') return await transmit(run, call, route, { context });
+  if (adapter.resend === 'deduplicated' && !run.isCancelled)
+    return await transmit(run, call, route, { context });
   if (adapter.find === undefined) return loseAnswer(run, call, route, 'unconfirmed');
   let found: Accepted<JsonValue> | 'absent';
   try {
@@ -140,7 +142,16 @@ export const resumeSending = async (run: TaskRun, call: Call, route: Route): Pro
     const failure = doubtful(toFailure(run, fault));
     return failCall(run, call, { moment: 'found-sending', failure });
   }
-  return found === 'absent' ? await transmit(run, call, route, { context }) : accept(run, call, found);
+  if (found !== 'absent') return accept(run, call, found);
+  if (run.isCancelled) return failCall(run, call, { moment: 'found-sending', failure: neverSent });
+  return transmit(run, call, route, { context });
+};
+
+const neverSent: CallFailure = {
+  code: 'cancelled',
+  message: 'The task was cancelled, and the provider has not got this call.',
+  charged: 'no',
+  retryable: false,
 };
 
 /**

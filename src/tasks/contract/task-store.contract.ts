@@ -178,6 +178,88 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
       });
     });
 
+    describe('a task that is cancelled while an upstream has a call', () => {
+      const cost = { micros: 200_000, currency: 'CNY' };
+      const handle = { task_id: 'v-1' };
+
+      /** Cancelled with a call that is planned, one on its way, one accepted and one produced. */
+      const cancelledTask = async () => {
+        const task = newTask();
+        await store.insert(task);
+        const claim = claimOf(task);
+        await store.claim(claim);
+        const calls = [0, 1, 2, 3].map((slot) => newCall(task.id, { slot }));
+        const [planned, sending, accepted, produced] = calls;
+        if (!planned || !sending || !accepted || !produced) throw new Error('No calls');
+        await store.start(claim, { calls, adjustments: [], atMs: 1_700_000_000_000 });
+        for (const call of [sending, accepted, produced])
+          await store.record(claim, call.id, { state: 'sending' });
+        await store.record(claim, accepted.id, { state: 'accepted', handle, checkAtMs: 9 });
+        await store.record(claim, produced.id, { state: 'produced', outputs: [], cost });
+        await store.cancel(task.id, task.keyId, cancelled, 1_700_000_001_000);
+        return { task, claim, planned, sending, accepted, produced };
+      };
+
+      it('goes on with that call and with no other', async () => {
+        const { task } = await cancelledTask();
+        const claimed = await store.claim(claimOf(task));
+        expect(claimed?.task).toMatchObject({ status: 'failed', usage: { images: 0, costMicros: 200_000 } });
+        expect(claimed?.calls.map(({ step }) => step)).toMatchObject([
+          { state: 'failed', failure: { code: 'cancelled', charged: 'no' } },
+          { state: 'sending' },
+          { state: 'accepted', handle },
+          { state: 'failed', failure: { code: 'cancelled', charged: 'yes' }, cost },
+        ]);
+      });
+
+      it('counts what comes of it, once, and lets go with the last one', async () => {
+        const { task, claim, planned, sending, accepted } = await cancelledTask();
+        const usage = async () => (await store.get(task.id, task.keyId))?.usage;
+        const made = {
+          state: 'produced',
+          outputs: [{ at: 'link', url: 'https://x.example/a' }],
+          cost,
+        } as const;
+        expect(await store.record(claim, planned.id, { state: 'sending' })).toBe('ended');
+        expect(await store.record(claim, sending.id, made)).toBe('ended');
+        expect(await store.record(claim, sending.id, made)).toBe('ended');
+        expect(await usage()).toEqual({ images: 0, costMicros: 400_000, currency: 'CNY' });
+        const refusal = {
+          code: 'provider_unavailable',
+          message: 'No.',
+          charged: 'no',
+          retryable: true,
+        } as const;
+        expect(
+          await store.retry(
+            claim,
+            { callId: accepted.id, step: { state: 'failed', failure: refusal } },
+            { calls: [newCall(task.id, { slot: 2, attempt: 1 })], adjustments: [] },
+          ),
+        ).toBe('ended');
+        expect(await usage()).toEqual({ images: 0, costMicros: 400_000, currency: 'CNY' });
+        expect(await store.record(claim, accepted.id, made)).toBe('lost');
+        expect(await store.claim(claimOf(task))).toBeUndefined();
+      });
+
+      it('stays as it ended', async () => {
+        const { task, claim, sending, accepted } = await cancelledTask();
+        expect(await store.finish(claim, completed, 1_700_000_002_000)).toBe('lost');
+        expect(await store.cancel(task.id, task.keyId, cancelled, 1_700_000_003_000)).toBe('ended');
+        for (const { id } of [sending, accepted]) {
+          const step = { state: 'produced', outputs: [], cost } as const;
+          await store.record(claim, id, step, { adjustments: [{ parameter: 'seed', reason: 'No seeds.' }] });
+        }
+        expect(await store.get(task.id, task.keyId)).toMatchObject({
+          status: 'failed',
+          completedAtMs: 1_700_000_001_000,
+          error: cancelled,
+          adjustments: [],
+          usage: { images: 0, costMicros: 600_000 },
+        });
+      });
+    });
+
     it('makes nothing for a request that may only be a replay', async () => {
       const idempotency = { key: 'k', bodyHash: 'a', forgetBeforeMs: 0 };
       const declined = newTask({ idempotency, isReplayOnly: true });
@@ -231,6 +313,10 @@ export const describeTaskStore = (name: string, open: () => Promise<TaskStoreSub
       const other = await startedTask();
       await store.cancel(other.task.id, 'key_one', cancelled, 1);
       expect(await store.isCallOpen(other.call.id)).toBe(false);
+      const sent = await startedTask();
+      await store.record(sent.claim, sent.call.id, { state: 'sending' });
+      await store.cancel(sent.task.id, 'key_one', cancelled, 1);
+      expect(await store.isCallOpen(sent.call.id)).toBe(true);
       expect(await store.isCallOpen('call_of_nobody')).toBe(false);
     });
 
