@@ -17,18 +17,34 @@ export interface StoredFile {
   readonly modifiedAtMs: number;
 }
 
+/** How a link to a stored file should behave. */
+export interface LinkOrder {
+  /** When it stops working, in whole seconds; absent in a link that works as long as the file is there. */
+  readonly expiresAtMs?: number;
+  readonly contentType: string;
+  /** Under which name a browser keeps the file. */
+  readonly fileName: string;
+}
+
 export interface ImageStore {
   /**
    * Takes the file at `path`, which is complete and on the disk, and keeps it under `key`; on return it survives a
    * power cut there and `path` is gone. No reader ever sees a part of it. When `path` is already gone and `key` is there, an earlier attempt
-   * had succeeded and nothing happens.
+   * had succeeded and nothing happens. When it fails, `path` is as it was.
+   *
+   * @param contentType for stores that hand files out themselves.
    */
-  put(key: string, path: string): Promise<void>;
+  put(key: string, path: string, contentType?: string): Promise<void>;
   /** The bytes, or a range of them; `undefined` when there is no such key. */
   open(key: string, range?: ByteRange): Promise<Readable | undefined>;
   stat(key: string): Promise<StoredFile | undefined>;
-  /** Deleting what is not there is fine. */
-  delete(key: string): Promise<void>;
+  /** Deletes any number of files in as few requests as the store allows; deleting what is not there is fine. */
+  delete(...keys: readonly string[]): Promise<void>;
   /** Everything there is, in no order; for the sweep of orphans. */
   list(): AsyncIterable<StoredFile>;
+  /**
+   * An address at which the store itself hands the file out to anyone. `undefined` when it cannot, or not for so long:
+   * then Limner does, at `/files`. Whether the file is there is not looked at.
+   */
+  link(key: string, order: LinkOrder): string | undefined;
 }

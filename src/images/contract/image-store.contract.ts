@@ -139,6 +139,16 @@ export const describeImageStore = (name: string, setup: () => Promise<ImageStore
       await store.delete('img_nobody.png');
     });
 
+    it('deletes many at once, those that are not there included, and nothing when there is a bad key', async () => {
+      const keys = Array.from({ length: 12 }, (_, place) => `images/img_${place}`);
+      for (const each of keys) await put(each, Buffer.from(each));
+      await expect(store.delete(...keys, '../up')).rejects.toThrow(TypeError);
+      expect(await listed()).toHaveLength(12);
+      await store.delete(...keys.slice(1), 'images/img_nobody');
+      expect((await listed()).map((file) => file.key)).toEqual(['images/img_0']);
+      await store.delete();
+    });
+
     it('lists what it holds, keys with slashes included', async () => {
       expect(await listed()).toEqual([]);
       const keys = ['a/b/c.webp', 'img_1.png', 'img_2.jpeg', 'references/ref_1'];

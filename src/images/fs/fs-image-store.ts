@@ -91,8 +91,9 @@ export const createFsImageStore = ({ folder }: { readonly folder: string }): Ima
 
     stat: statFile,
 
-    delete: async (key) => {
-      await removeFile(pathOf(key));
+    delete: async (...keys) => {
+      // All keys are looked at before the first file goes.
+      await Promise.all(keys.map(pathOf).map(removeFile));
     },
 
     async *list() {
@@ -105,6 +106,8 @@ export const createFsImageStore = ({ folder }: { readonly folder: string }): Ima
         }
       }
     },
+
+    link: () => undefined,
   };
 };
 
