@@ -10,6 +10,7 @@ import type { CallState } from '../../src/core/call.ts';
 export interface StoredCall {
   readonly id: string;
   readonly taskId: string;
+  readonly provider: string;
   readonly state: string;
   /** Why it failed. */
   readonly code: string | null;
@@ -54,7 +55,7 @@ export const createDataFolder = async (): Promise<DataFolder> => {
     },
     calls: (taskId) =>
       query(
-        `SELECT id, task_id AS taskId, state, step ->> '$.failure.code' AS code, step ->> '$.failure.charged' AS charged FROM calls WHERE task_id = ? ORDER BY slot, attempt`,
+        `SELECT id, task_id AS taskId, provider, state, step ->> '$.failure.code' AS code, step ->> '$.failure.charged' AS charged FROM calls WHERE task_id = ? ORDER BY slot, attempt`,
         taskId,
       ) as unknown as readonly StoredCall[],
     callsIn: (state, provider = '%') =>
