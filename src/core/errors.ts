@@ -76,6 +76,7 @@ const requestErrors = {
   insufficient_quota: entry(429, 'rate_limit_error', 'The budget of this key is used up'),
   queue_full: entry(429, 'rate_limit_error', 'The queue is full', { retryable: true }),
   internal_error: entry(500, 'server_error', 'Something went wrong here', { report: true, retryable: true }),
+  result_not_ready: entry(504, 'server_error', 'The pictures are not ready yet', { retryable: true }),
   model_unavailable: entry(503, 'server_error', 'No provider serves this model now', { retryable: true }),
   shutting_down: entry(503, 'server_error', 'The server is shutting down', { retryable: true }),
 } as const satisfies Record<string, CatalogueEntry>;

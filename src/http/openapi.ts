@@ -28,6 +28,11 @@ export const buildOpenApi = async (version: string): Promise<Node> => {
         { name: 'Images', description: 'Tasks and the pictures that they make.' },
         { name: 'Models', description: 'What can be asked for.' },
         {
+          name: 'OpenAI',
+          description:
+            "The same for clients of OpenAI's Images API: they only change their base URL. `docs/openai.md`.",
+        },
+        {
           name: 'Webhooks',
           description: 'Being told when a task has ended. How to verify: `docs/webhooks.md`.',
         },
@@ -37,6 +42,12 @@ export const buildOpenApi = async (version: string): Promise<Node> => {
       components: {
         securitySchemes: {
           bearerAuth: { type: 'http', scheme: 'bearer', description: 'Your API key.' },
+          apiKey: {
+            type: 'apiKey',
+            in: 'header',
+            name: 'api-key',
+            description: 'The same, as Azure has it.',
+          },
         },
       },
     },

@@ -14,6 +14,7 @@ import { answerError, answerFrameworkError, answerClientError } from './errors.t
 import { parseJsonBody } from './json-body.ts';
 import { createLinks } from './links.ts';
 import { publicUrlOf } from './public-url.ts';
+import { registerOpenAiRoutes } from './openai/route.ts';
 import { createRouteTable } from './route-table.ts';
 import { registerDocumentRoutes } from './routes/documents/route.ts';
 import { registerFileRoutes } from './routes/files/route.ts';
@@ -116,6 +117,10 @@ export const registerRoutes = (app: Server, parts: ServerParts): void => {
     scope.addHook('onRequest', requireKey(parts.keys));
     scope.addHook('onRequest', requireAdmin);
     registerKeyRoutes(scope, parts);
+    done();
+  });
+  app.register((scope: Server, _options, done) => {
+    registerOpenAiRoutes(scope, parts, links);
     done();
   });
   app.register((scope: Server, _options, done) => {

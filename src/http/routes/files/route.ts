@@ -43,7 +43,9 @@ export const registerFileRoutes = (
       .header('content-disposition', `inline; filename="${fileNameOf(image)}"`)
       // The bytes came from outside: whatever they are, a browser must not run them in this origin.
       .header('content-security-policy', "default-src 'none'")
-      .header('cross-origin-resource-policy', 'cross-origin');
+      // Whoever has the link may read it, in a page of any origin too.
+      .header('cross-origin-resource-policy', 'cross-origin')
+      .header('access-control-allow-origin', '*');
     if (isNotModified(request.headers['if-none-match'], etag)) return reply.code(304).send();
 
     const ifRange = request.headers['if-range'];

@@ -201,7 +201,8 @@ const TaskErrorSchema = Type.Object(
   { title: 'TaskError' },
 );
 
-const AdjustmentSchema = Type.Object(
+/** What was done differently from what was asked. */
+export const AdjustmentSchema = Type.Object(
   {
     parameter: Type.String(),
     asked: Type.Optional(Scalar),

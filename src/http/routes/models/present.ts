@@ -4,7 +4,21 @@ import { requestLimits } from '../../../core/request.ts';
 import { formatSize } from '../../../core/size.ts';
 import type { PublicModel, Route } from '../../../providers/catalog.ts';
 import { retirementNotice, retirementsOf } from '../../../providers/retirements.ts';
+import type { ServerParts } from '../../server-parts.ts';
 import type { ModelView } from './schema.ts';
+
+/** Shows a model with what is thought of its providers now. */
+export const createModelPresenter =
+  (parts: Pick<ServerParts, 'providers'>): ((model: PublicModel) => ModelView) =>
+  (model) => {
+    const out = new Set(
+      parts
+        .providers()
+        .filter(({ state }) => state !== 'ok')
+        .map(({ name }) => name),
+    );
+    return presentModel(model, ({ provider }) => !out.has(provider.name));
+  };
 
 /**
  * Shows a public model by the card of the route that is tried first; which provider that is stays inside.

@@ -1,22 +1,13 @@
 import { findModel } from '../../../actions/find-model.ts';
 import { listModels } from '../../../actions/list-models.ts';
-import type { PublicModel } from '../../../providers/catalog.ts';
 import type { Server } from '../../server.ts';
 import type { ServerParts } from '../../server-parts.ts';
-import { presentModel } from './present.ts';
-import { getModelSchema, listModelsSchema, type ModelView } from './schema.ts';
+import { createModelPresenter } from './present.ts';
+import { getModelSchema, listModelsSchema } from './schema.ts';
 
 /** `/v1/models`. */
 export const registerModelRoutes = (app: Server, parts: Pick<ServerParts, 'models' | 'providers'>): void => {
-  const present = (model: PublicModel): ModelView => {
-    const out = new Set(
-      parts
-        .providers()
-        .filter(({ state }) => state !== 'ok')
-        .map(({ name }) => name),
-    );
-    return presentModel(model, ({ provider }) => !out.has(provider.name));
-  };
+  const present = createModelPresenter(parts);
   app.get('/v1/models', { schema: listModelsSchema }, (_request, reply) => {
     void reply.send({ object: 'list', data: listModels(parts).map(present) });
   });

@@ -73,7 +73,8 @@ export const ModelSchema = Type.Object(
 /** A public model as callers see it. */
 export type ModelView = Static<typeof ModelSchema>;
 
-const ModelListSchema = Type.Object(
+/** Every public model, in OpenAI's list shape. */
+export const ModelListSchema = Type.Object(
   { object: Type.Literal('list', { type: 'string' }), data: Type.Array(ModelSchema) },
   { title: 'ModelList' },
 );
