@@ -649,6 +649,7 @@ describe('cancel and delete', () => {
     const answer = await server.send('POST', `${PATH}/${id}/cancel`);
     expect(answer.statusCode).toBe(200);
     expect(answer.json()).toMatchObject({ status: 'failed', error: { code: 'cancelled', retryable: false } });
+    server.clock.advance(1);
     const again = await server.send('POST', `${PATH}/${id}/cancel`);
     expect(again.statusCode).toBe(409);
     expect(again.json()).toMatchObject({ error: { code: 'task_already_ended' } });
