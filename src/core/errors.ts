@@ -78,6 +78,10 @@ const requestErrors = {
   internal_error: entry(500, 'server_error', 'Something went wrong here', { report: true, retryable: true }),
   result_not_ready: entry(504, 'server_error', 'The pictures are not ready yet', { retryable: true }),
   model_unavailable: entry(503, 'server_error', 'No provider serves this model now', { retryable: true }),
+  database_unavailable: entry(503, 'server_error', 'The database cannot be reached', {
+    report: true,
+    retryable: true,
+  }),
   shutting_down: entry(503, 'server_error', 'The server is shutting down', { retryable: true }),
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -4,12 +4,24 @@
  */
 import type { Prepared } from './prepared.ts';
 
+/** A job as it becomes durable; who works on it when is the queue's (`jobs/job-queue.ts`). */
+export interface NewJob {
+  readonly taskId: string;
+  readonly lane: string;
+  readonly keyId: string;
+  readonly createdAtMs: number;
+}
+
 /** Runs prepared statements. */
 export interface Connection {
   /** The rows that the statement brings. */
   all<Values, Row>(query: Prepared<Values, Row>, values: Values): Promise<readonly Row[]>;
   /** How many rows the statement changed. */
   run<Values>(query: Prepared<Values, never>, values: Values): Promise<number>;
+  /** Makes a task's job durable with the rest of the transaction: in a table (SQLite), in pg-boss (PostgreSQL). */
+  enqueue(job: NewJob): Promise<void>;
+  /** Nobody need work on the task any more. */
+  dequeue(taskId: string): Promise<void>;
 }
 
 /**

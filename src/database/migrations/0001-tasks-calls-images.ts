@@ -7,10 +7,12 @@ export const tasksCallsImages: Migration = {
     // NOTE: the primary keys are texts that sort by age; without rowid, SQLite keeps the rows in that order and
     // needs no second index for them.
     const clustered = sql === 'sqlite' ? ' without rowid' : '';
+    // Identifiers are compared byte by byte, whatever language the database is set to.
+    const id = sql === 'sqlite' ? 'text' : 'text collate "C"';
     return [
       `create table tasks (
-        id text primary key,
-        key_id text not null,
+        id ${id} primary key,
+        key_id ${id} not null,
         status text not null,
         model text not null,
         response_format text not null,
@@ -29,8 +31,8 @@ export const tasksCallsImages: Migration = {
       "create index tasks_open on tasks (id) where status in ('pending', 'processing')",
       "create index tasks_ended on tasks (completed_at) where completed_at is not null and response_format <> 'oss_url'",
       `create table calls (
-        id text primary key,
-        task_id text not null references tasks (id) on delete cascade,
+        id ${id} primary key,
+        task_id ${id} not null references tasks (id) on delete cascade,
         slot integer not null,
         attempt integer not null,
         provider text not null,
@@ -42,11 +44,11 @@ export const tasksCallsImages: Migration = {
       )${clustered}`,
       'create index calls_of_task on calls (task_id)',
       `create table images (
-        id text primary key,
-        task_id text not null references tasks (id) on delete cascade,
-        call_id text not null,
+        id ${id} primary key,
+        task_id ${id} not null references tasks (id) on delete cascade,
+        call_id ${id} not null,
         place integer not null,
-        file_key text not null unique,
+        file_key ${id} not null unique,
         width integer not null,
         height integer not null,
         format text not null,
@@ -54,22 +56,27 @@ export const tasksCallsImages: Migration = {
         created_at bigint not null
       )${clustered}`,
       'create index images_of_task on images (task_id)',
-      `create table jobs (
-        task_id text primary key references tasks (id) on delete cascade,
+      // PostgreSQL has pg-boss for them.
+      ...(sql === 'sqlite'
+        ? [
+            `create table jobs (
+        task_id ${id} primary key references tasks (id) on delete cascade,
         lane text not null,
-        key_id text not null
+        key_id ${id} not null
       )${clustered}`,
+          ]
+        : []),
       `create table idempotency (
-        key_id text not null,
+        key_id ${id} not null,
         idempotency_key text not null,
         body_hash text not null,
-        task_id text not null,
+        task_id ${id} not null,
         created_at bigint not null,
         primary key (key_id, idempotency_key)
       )${clustered}`,
       'create index idempotency_by_age on idempotency (created_at)',
       `create table api_keys (
-        id text primary key,
+        id ${id} primary key,
         name text not null,
         role text not null,
         hash text not null unique,

@@ -5,10 +5,12 @@ export const webhooks: Migration = {
   name: '0002-webhooks',
   statements: (sql) => {
     const clustered = sql === 'sqlite' ? ' without rowid' : '';
+    // Identifiers are compared byte by byte, whatever language the database is set to.
+    const id = sql === 'sqlite' ? 'text' : 'text collate "C"';
     return [
       `create table webhook_endpoints (
-        id text primary key,
-        key_id text not null,
+        id ${id} primary key,
+        key_id ${id} not null,
         url text not null,
         secret text not null,
         secret_previous text,
@@ -19,7 +21,7 @@ export const webhooks: Migration = {
       )${clustered}`,
       'create index webhook_endpoints_by_key on webhook_endpoints (key_id, id)',
       `create table webhook_secrets (
-        key_id text primary key,
+        key_id ${id} primary key,
         secret text not null,
         secret_previous text,
         secret_previous_until bigint,
@@ -27,12 +29,12 @@ export const webhooks: Migration = {
       )${clustered}`,
       // NOTE: a delivery has no foreign key, since the log outlives tasks and endpoints.
       `create table webhook_deliveries (
-        id text primary key,
-        key_id text not null,
-        task_id text not null,
-        endpoint_id text,
+        id ${id} primary key,
+        key_id ${id} not null,
+        task_id ${id} not null,
+        endpoint_id ${id},
         url text not null,
-        host text not null,
+        host ${id} not null,
         type text not null,
         state text not null,
         attempts integer not null,

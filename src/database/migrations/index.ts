@@ -10,3 +10,23 @@ export interface Migration {
 }
 
 export const migrations: readonly Migration[] = [tasksCallsImages, webhooks];
+
+/** A database that a newer Limner wrote. */
+class NewerSchema extends Error {
+  override readonly name = 'NewerSchema';
+}
+
+/**
+ * What brings a schema of this version up to this program's.
+ *
+ * @throws NewerSchema when a newer program has been here: going on could harm its data.
+ */
+export const migrationsSince = (version: number): readonly Migration[] => {
+  if (version > migrations.length) {
+    throw new NewerSchema(
+      `The database has schema version ${version} and this Limner knows up to ${migrations.length}. ` +
+        'Start the newer Limner that wrote it, or restore a backup from before the upgrade.',
+    );
+  }
+  return migrations.slice(version);
+};

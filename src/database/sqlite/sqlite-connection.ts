@@ -2,6 +2,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import type { Statement } from '../compile.ts';
 import type { Connection } from '../database.ts';
 import type { SqlValue } from '../prepared.ts';
+import { createJobsTable } from './jobs-table.ts';
 
 /** A statement that this handle has parsed, and how to fill it. */
 interface Parsed {
@@ -37,7 +38,7 @@ export const createSqliteConnection = (
     return parsed;
   };
 
-  return {
+  const runner: Pick<Connection, 'all' | 'run'> = {
     all: async (query, values) => {
       const parsed = find(query.name);
       return parsed.statement.all(...parsed.fill(values as Readonly<Record<string, SqlValue>>)) as never;
@@ -49,4 +50,5 @@ export const createSqliteConnection = (
       );
     },
   };
+  return { ...runner, ...createJobsTable(runner) };
 };
