@@ -26,12 +26,8 @@ export interface Books {
 /** Whether the vendor's charges for a call are known by something that the call carries. */
 const isNamed = ({ callerId }: Charge): boolean => callerId !== undefined;
 
-/**
- * Whether the database says that the call was or may have been paid, although no picture is stored. Calls of a cancelled
- * task may stay as they were.
- */
-const isReported = ({ state, charged }: StoredCall): boolean =>
-  state === 'failed' ? charged !== 'no' : ['sending', 'accepted', 'produced'].includes(state);
+/** Whether the database says that the call was or may have been paid, although no picture is stored. */
+const isReported = ({ state, charged }: StoredCall): boolean => state === 'failed' && charged !== 'no';
 
 /** The charges of one task against its calls. @returns a sentence for whatever does not add up. */
 const auditTask = (task: TaskView, calls: readonly StoredCall[], charges: readonly Charge[]): string[] => {
@@ -39,7 +35,7 @@ const auditTask = (task: TaskView, calls: readonly StoredCall[], charges: readon
   const stored = calls.filter(({ state }) => state === 'stored');
   const payable = [...stored, ...calls.filter(isReported)];
   const isOpen = calls.some(({ state }) => state !== 'stored' && state !== 'failed');
-  if (isOpen && task.error?.code !== 'cancelled') faults.push('it has open calls');
+  if (isOpen) faults.push('it has open calls');
   const named = charges.filter(isNamed);
   for (const call of calls.filter(({ provider }) => provider !== 'jimeng' && provider !== 'sandbox')) {
     const times = named.filter(({ callerId }) => callerId === call.id).length;

@@ -158,6 +158,11 @@ for (const emulator of emulators) emulator.faults.clear();
 const ended = new Map<string, Ended>();
 for (const [word, { id, hasWebhook }] of accepted)
   ended.set(word, { task: await limner.endOf(id), hasWebhook });
+await eventually(
+  async () => folder.rows().jobs === 0 || undefined,
+  'the calls of cancelled tasks have ended too',
+  100_000,
+);
 await deliverAll();
 // Files that a crash left are removed at the next start.
 await limner.stop();
