@@ -1,6 +1,6 @@
 /** A server over real stores in a folder of its own, with a clock that stands still and nobody who works on tasks. */
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createKeyStore } from '../../src/access/sql-key-store.ts';
@@ -267,6 +267,8 @@ export const startTestServer = async (
       tasks: (await tasks.list({ keyId: userKey.id, limit: 100 })).tasks.length,
       files: (await Array.fromAsync(images.list())).length,
     }),
+    /** The names of files in the spool, complete or not. */
+    spooled: () => readdir(join(folder, 'spool')),
     close: async () => {
       draining.abort();
       await app.close();

@@ -46,7 +46,7 @@ export const readForm = async (
   const parser = createParser(headers);
   const fields: Record<string, string> = {};
   const ignored: string[] = [];
-  const uploads: Promise<Upload>[] = [];
+  const uploads: { readonly part: BusboyFileStream; readonly saving: Promise<Upload> }[] = [];
   const { promise: trouble, reject } = Promise.withResolvers<never>();
   // Whoever waits for the form hears of it; when nobody does any more, nobody has to.
   trouble.catch(() => {});
@@ -57,29 +57,29 @@ export const readForm = async (
     else fields[name] = value;
   });
   parser.on('file', (name, part) => {
+    // A form that is cut short ends its part so, also while nobody is reading it yet.
+    part.on('error', (fault) => part.destroy(fault));
     if (!isPicture(name)) {
       ignored.push(name);
-      part.on('error', reject).resume();
+      part.resume();
     } else if (uploads.length > 0) {
-      part.on('error', reject).resume();
+      part.resume();
       reject(onePictureOnly());
     } else {
-      const upload = save(part, createFile);
-      uploads.push(upload);
-      upload.catch((fault: unknown) => {
-        part.resume();
-        reject(fault);
-      });
+      const saving = save(part, createFile);
+      saving.catch(reject);
+      uploads.push({ part, saving });
     }
   });
 
   try {
     await Promise.race([trouble, feed(parser, payload)]);
-    const [upload] = await Promise.race([trouble, Promise.all(uploads)]);
+    const upload = await Promise.race([trouble, uploads[0]?.saving]);
     return { fields, ignored, ...(upload !== undefined && { upload }) };
   } catch (fault) {
-    for (const upload of uploads) {
-      void upload.then(
+    for (const { part, saving } of uploads) {
+      part.destroy(new Error('The form is given up'));
+      await saving.then(
         ({ file }) => file.discard(),
         () => undefined,
       );
