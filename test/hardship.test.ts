@@ -8,6 +8,7 @@ import { describe, it } from 'vitest';
 import type { Clock } from '../src/core/clock.ts';
 import { startArkEmulator } from '../upstreams/ark/index.ts';
 import { startKlingEmulator } from '../upstreams/kling/index.ts';
+import { startOpenAiEmulator } from '../upstreams/openai/index.ts';
 import { startApp } from './support/app.ts';
 import { createDataFolder } from './support/data-folder.ts';
 import { eventually } from './support/eventually.ts';
@@ -63,6 +64,37 @@ describe.concurrent('the machine', { timeout: 120_000 }, () => {
         rmSync(filler);
         expect((await draw(limner, 'A fox')).status).toBe(200);
         expect(await limner.endOf(task.task_id)).toMatchObject({ status: 'completed' });
+        expect(await limner.stop()).toBe(0);
+      } finally {
+        spawnSync('umount', [folder.path]);
+      }
+    },
+  );
+
+  it.skipIf(!mayMount)(
+    'a picture that came inside an answer and finds no room is told as paid and lost',
+    async ({ expect }) => {
+      await using openai = await startOpenAiEmulator({ pictureBytes: 6 * 1024 * 1024 });
+      await using folder = await createDataFolder();
+      spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=12m', 'tmpfs', folder.path]);
+      try {
+        const filler = join(folder.path, 'filler');
+        const env = { OPENAI_BASE_URL: openai.baseUrl, OPENAI_API_KEY: openai.apiKey };
+        const limner = await startLimner({ dataDir: folder.path, env });
+        // Room for rows, and not for a picture.
+        appendFileSync(filler, Buffer.alloc(7 * 1024 * 1024));
+        const { body: task } = await limner.api('POST', path, { model: 'dall-e-3', prompt: 'A boat' });
+        expect(await limner.endOf(task.task_id)).toMatchObject({
+          status: 'failed',
+          error: { code: 'storage_failed' },
+        });
+        expect(folder.calls(task.task_id)).toMatchObject([{ state: 'failed', charged: 'yes' }]);
+        expect(openai.ledger.charges).toHaveLength(1);
+        expect(await folder.files('spool')).toEqual([]);
+        rmSync(filler);
+        const { body: next } = await limner.api('POST', path, { model: 'dall-e-3', prompt: 'A fox' });
+        expect(await limner.endOf(next.task_id)).toMatchObject({ status: 'completed' });
+        expect(openai.requests.all).toHaveLength(2);
         expect(await limner.stop()).toBe(0);
       } finally {
         spawnSync('umount', [folder.path]);

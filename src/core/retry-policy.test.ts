@@ -60,7 +60,7 @@ describe('the table', () => {
   it.each(['yes', 'unknown'] as const)('only asks on when something was charged: %s', (charged) => {
     expect(tableOf(charged)).toEqual({
       planned: {},
-      sending: { lost: 'ask, stumbles', unconfirmed: 'end, stumbles' },
+      sending: { lost: 'ask, stumbles', unconfirmed: 'end, stumbles', storage: 'end, works' },
       'found-sending': {
         content: 'ask',
         request: 'ask',
@@ -71,7 +71,7 @@ describe('the table', () => {
         nonsense: 'ask',
         lost: 'ask, stumbles',
       },
-      asking: { account: 'ask', rate: 'ask', outage: 'ask', nonsense: 'ask', lost: 'ask' },
+      asking: { account: 'ask', rate: 'ask', outage: 'ask', nonsense: 'ask', lost: 'ask', storage: 'ask' },
       accepted: { late: 'end, stumbles' },
       produced: { output: 'ask', storage: 'ask' },
     });

@@ -101,7 +101,11 @@ const table: Readonly<Record<Moment, Row>> = {
 /** When something was charged, or may have been. Nothing in here sends a paid request. */
 const chargedTable: Readonly<Record<Moment, Row>> = {
   planned: {},
-  sending: { lost: rule('ask', 'stumbles'), unconfirmed: rule('end', 'stumbles') },
+  sending: {
+    lost: rule('ask', 'stumbles'),
+    unconfirmed: rule('end', 'stumbles'),
+    storage: rule('end', 'works'),
+  },
   // Whatever the look-up says against us, the call may be there.
   'found-sending': {
     content: rule('ask'),
@@ -119,6 +123,7 @@ const chargedTable: Readonly<Record<Moment, Row>> = {
     outage: rule('ask'),
     nonsense: rule('ask'),
     lost: rule('ask'),
+    storage: rule('ask'),
   },
   accepted: { late: rule('end', 'stumbles') },
   produced: { output: rule('ask'), storage: rule('ask') },

@@ -54,7 +54,8 @@ export interface UpstreamAnswer {
 
 /**
  * Speaks HTTP for an adapter: base URL, time limits, size caps, redaction. Throws `NotSent` when the request
- * certainly never left, `AnswerLost` when it may have arrived and no whole answer came back.
+ * certainly never left, `AnswerLost` when it may have arrived and no whole answer came back, `AnswerNotKept` when one
+ * did and the disk did not take its pictures.
  */
 export interface UpstreamClient {
   /** The provider's `base_url`, for protocols that sign host and path; without a slash at its end. */
@@ -143,7 +144,7 @@ export class NotSent extends Error {
 
 /** The request may have reached the upstream and no whole, sensible answer came back. */
 export class AnswerLost extends Error {
-  override readonly name = 'AnswerLost';
+  override readonly name: string = 'AnswerLost';
   /** The HTTP status, when one arrived. */
   readonly status: number | undefined;
 
@@ -151,4 +152,9 @@ export class AnswerLost extends Error {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.status = options.status;
   }
+}
+
+/** The answer came, with pictures that were paid for, and they could not be written down here. */
+export class AnswerNotKept extends AnswerLost {
+  override readonly name = 'AnswerNotKept';
 }

@@ -272,12 +272,30 @@ describe('the upstream client', () => {
     expect(files.size).toBe(0);
   });
 
-  it('calls an answer lost that could not be kept', async () => {
-    sink.create = () => Promise.reject(new Error('disk full'));
-    const url = await serve((_request, response) =>
-      response.end(JSON.stringify([picture.toString('base64')])),
-    );
-    await expect(clientOf(url).exchange(post)).rejects.toMatchObject({ name: 'AnswerLost', status: 200 });
+  describe('tells an answer that was lost from one that the disk did not take', () => {
+    const full = () => Promise.reject(new Error('disk full'));
+    const serveStatus = (status: number) =>
+      serve((_request, response) =>
+        response.writeHead(status).end(JSON.stringify([picture.toString('base64')])),
+      );
+
+    it.each(['create', 'write', 'finish'] as const)('when it fails to %s', async (method) => {
+      const { create } = sink;
+      sink.create =
+        method === 'create' ? full : async (name) => ({ ...(await create(name)), [method]: full });
+      await expect(clientOf(await serveStatus(200)).exchange(post)).rejects.toMatchObject({
+        name: 'AnswerNotKept',
+        status: 200,
+      });
+    });
+
+    it('but not when nothing was paid', async () => {
+      sink.create = full;
+      await expect(clientOf(await serveStatus(502)).exchange(post)).rejects.toMatchObject({
+        name: 'AnswerLost',
+        status: 502,
+      });
+    });
   });
 
   it('keeps headers and queries out of its messages', async () => {

@@ -2,6 +2,7 @@ import { Agent, type Dispatcher } from 'undici';
 import { BrokenAnswer, createAnswerReader, type AnswerReader, type PictureSink } from './inline-pictures.ts';
 import {
   AnswerLost,
+  AnswerNotKept,
   inlinePictureName,
   NotSent,
   type UpstreamAnswer,
@@ -98,7 +99,7 @@ const exchange = async (
   { origin, path, request, signal, nextName }: Exchange,
 ): Promise<UpstreamAnswer> => {
   const limits = { pictureBytes: maxPictureBytes, textBytes: maxTextBytes };
-  const reader = createAnswerReader({ sink, nextName, limits });
+  const reader = createAnswerReader({ sink: marked(sink), nextName, limits });
   const progress: Progress = { isSent: false, status: undefined, headers: {} };
   try {
     await new Promise<void>((resolve, reject) => {
@@ -123,6 +124,31 @@ const exchange = async (
     throw translate(error, `${request.method} ${new URL(origin).host}${request.path}`, progress);
   }
 };
+
+/** What the sink said, told apart from what happened to the connection. */
+class SinkFault extends Error {
+  override readonly name = 'SinkFault';
+}
+
+const sinkFault = (cause: unknown): never => {
+  throw new SinkFault('The picture could not be kept', { cause });
+};
+
+/** The sink, with faults that are known as its own. */
+const marked = (sink: PictureSink): PictureSink => ({
+  create: async (name) => {
+    const file = await sink.create(name).catch(sinkFault);
+    return {
+      write: (chunk) => {
+        const writing = file.write(chunk);
+        return writing === undefined ? undefined : writing.catch(sinkFault);
+      },
+      finish: () => file.finish().catch(sinkFault),
+      discard: () => file.discard(),
+    };
+  },
+  remove: (name) => sink.remove(name),
+});
 
 /** How far an exchange came. */
 interface Progress {
@@ -233,7 +259,10 @@ const parseJson = (text: string): unknown => {
 
 const translate = (error: unknown, what: string, { isSent, status }: Progress): Error => {
   const code = error instanceof Error && 'code' in error ? String(error.code) : undefined;
-  const why = error instanceof BrokenAnswer ? error.message : (code ?? 'stopped');
+  const isOurs = error instanceof SinkFault;
+  const why = error instanceof BrokenAnswer || isOurs ? error.message : (code ?? 'stopped');
   if (!isSent) return new NotSent(`${what}: ${why}`, { cause: error });
-  return new AnswerLost(`${what}: ${why}`, { cause: error, ...(status === undefined ? {} : { status }) });
+  const isPaid = status !== undefined && status >= 200 && status < 300;
+  const Lost = isOurs && isPaid ? AnswerNotKept : AnswerLost;
+  return new Lost(`${what}: ${why}`, { cause: error, ...(status === undefined ? {} : { status }) });
 };

@@ -32,7 +32,8 @@ export const checkCall = async (
   } catch (fault) {
     const failure = doubtful(toFailure(run, fault));
     const againAtMs = await failCall(run, call, { moment: 'asking', failure });
-    if (againAtMs === undefined) return undefined;
+    // Pictures that came and found no room are asked for again as long as the task has time.
+    if (againAtMs === undefined || failure.code === 'storage_failed') return againAtMs;
     progress = { state: 'running', checkAfterMs: againAtMs - clock.nowMs() };
   }
   if (progress.state === 'produced') {

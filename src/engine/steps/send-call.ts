@@ -7,6 +7,7 @@ import {
   type Accepted,
   type AdapterContext,
   AnswerLost,
+  AnswerNotKept,
   inlinePictureName,
   NotSent,
   type Produced,
@@ -187,6 +188,11 @@ const transmit = async (
   } catch (fault) {
     const failure = toFailure(run, fault);
     const isFirst = pass !== undefined || provider.adapter.resend === 'lookup';
+    // NOTE: where the answer can be had again it is lost like any other, and asked for.
+    if (fault instanceof AnswerNotKept && provider.adapter.resend === 'ambiguous') {
+      run.parts.logger.error({ call: call.id, err: fault }, 'a paid picture could not be kept');
+      return failCall(run, call, { moment: 'sending', failure, isProbe });
+    }
     // NOTE: that a repetition did not leave tells nothing of what it repeats.
     if (fault instanceof AnswerLost || (fault instanceof NotSent && !isFirst)) {
       run.parts.logger.warn(
@@ -210,17 +216,27 @@ const unreachable: CallFailure = {
   retryable: true,
 };
 
+const notKept: CallFailure = {
+  code: 'storage_failed',
+  message:
+    'The provider made the picture, and this server could not store it. It was charged and is not made again.',
+  charged: 'yes',
+  retryable: false,
+};
+
 /** The failure that an exchange ended with. Rethrows what is no word about the upstream: a lost claim, a fault of our own. */
 export const toFailure = (run: TaskRun, fault: unknown): CallFailure => {
   if (run.signal.aborted) throw run.signal.reason;
   if (fault instanceof ClaimLost) throw fault;
   if (fault instanceof ProviderError) return fault.failure;
+  if (fault instanceof AnswerNotKept) return notKept;
   if (fault instanceof AnswerLost || fault instanceof NotSent) return unreachable;
   throw fault;
 };
 
-/** The same, of an exchange that only asked: what became of the call is as unknown as before. */
-export const doubtful = (failure: CallFailure): CallFailure => ({ ...failure, charged: 'unknown' });
+/** The same, of an exchange that only asked: what became of the call is as unknown as before, unless it is paid. */
+export const doubtful = (failure: CallFailure): CallFailure =>
+  failure.charged === 'yes' ? failure : { ...failure, charged: 'unknown' };
 
 const accept = async (
   run: TaskRun,
