@@ -29,6 +29,7 @@ import { createQueuePlaces } from './jobs/queue-places.ts';
 import { createSqliteJobQueue } from './jobs/sqlite/sqlite-job-queue.ts';
 import { createTaskEvents } from './observe/events.ts';
 import type { Logger } from './observe/logger.ts';
+import { systemClock } from './observe/system-clock.ts';
 import {
   createModelCatalog,
   type ModelCatalog,
@@ -47,15 +48,6 @@ import type { WebhookStore } from './webhooks/webhook-store.ts';
 
 /** How long calls without a handle get to finish when the process is told to stop (design §3). */
 const DRAIN_MS = 10_000;
-
-const systemClock: Clock = {
-  nowMs: () => Date.now(),
-  after: (delayMs, callback) => {
-    // NOTE: a timer of Node holds 31 bits; what is due later than that is asked about again then.
-    const timer = setTimeout(callback, Math.min(delayMs, 2_147_483_647)).unref();
-    return () => clearTimeout(timer);
-  },
-};
 
 /** The stores of an installation, without anybody at work: enough to manage keys and look at tasks. */
 export interface Stores {

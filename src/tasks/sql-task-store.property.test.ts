@@ -1,15 +1,10 @@
 /** Any sequence of events, from any number of workers and a caller who cancels, against a real database and a model of it. */
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Call, type CallState, type CallStep, isCallEnded, mayFollow, unwanted } from '../core/call.ts';
 import { newId } from '../core/ids.ts';
 import { isEnded, type TaskStatus } from '../core/task.ts';
-import type { Database } from '../database/database.ts';
-import { openSqliteDatabase } from '../database/sqlite/sqlite-database.ts';
-import { moduleBeside } from '../threads/start-thread.ts';
+import { type TestDatabase, testDatabases } from '../../test/support/databases.ts';
 import { createTaskStore } from './sql-task-store.ts';
 import type { TaskStore, Written } from './task-store.ts';
 
@@ -69,31 +64,23 @@ const events: fc.Arbitrary<Event> = fc.oneof(
 
 const randomBytes = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
 
-describe('the store, whatever happens in whatever order', () => {
-  let folder: string;
-  let database: Database;
+describe.each(testDatabases)('the store on %s, whatever happens in whatever order', (name, open) => {
+  let opened: TestDatabase;
   let store: TaskStore;
   beforeAll(async () => {
-    folder = await mkdtemp(join(tmpdir(), 'limner-model-'));
-    database = await openSqliteDatabase({
-      file: join(folder, 'limner.db'),
-      operationModules: ['./task-operations', '../webhooks/webhook-operations'].map(
-        (module) => moduleBeside(import.meta.url, module).href,
-      ),
-    });
-    store = createTaskStore(database);
+    opened = await open('sandbox');
+    store = createTaskStore(opened.database);
   });
-  afterAll(async () => {
-    await database.close();
-    await rm(folder, { recursive: true });
-  });
+  afterAll(() => opened.close());
 
   it(
     'leaves no terminal state, sends no call twice and ends no task twice',
     { timeout: 120_000 },
     async () => {
       const property = fc.asyncProperty(fc.array(events, { minLength: 5, maxLength: 60 }), play);
-      await expect(fc.assert(property, { numRuns: 300 })).resolves.toBeUndefined();
+      await expect(
+        fc.assert(property, { numRuns: name === 'PostgreSQL' ? 100 : 300 }),
+      ).resolves.toBeUndefined();
     },
   );
 

@@ -1,21 +1,10 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { openSqliteDatabase } from '../database/sqlite/sqlite-database.ts';
+import { testDatabases } from '../../test/support/databases.ts';
 import { describeTaskStore } from './contract/task-store.contract.ts';
 import { createTaskStore } from './sql-task-store.ts';
 
-describeTaskStore('SQLite file', async () => {
-  const folder = await mkdtemp(join(tmpdir(), 'limner-tasks-'));
-  const database = await openSqliteDatabase({
-    file: join(folder, 'limner.db'),
-    operationModules: [new URL('./task-operations.ts', import.meta.url).href],
+for (const [name, open] of testDatabases) {
+  describeTaskStore(name, async () => {
+    const { database, close } = await open('seedream-3.0', 'jimeng');
+    return { store: createTaskStore(database), close };
   });
-  return {
-    store: createTaskStore(database),
-    close: async () => {
-      await database.close();
-      await rm(folder, { recursive: true });
-    },
-  };
-});
+}

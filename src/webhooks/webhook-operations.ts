@@ -1,7 +1,12 @@
 /** The writes of the webhook store: each one a transaction, the same for every database. */
 import { firstRow, operation } from '../database/database.ts';
 import { prepare } from '../database/prepared.ts';
-import type { WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow } from '../database/schema.ts';
+import type {
+  ApiKeyRow,
+  WebhookDeliveryRow,
+  WebhookEndpointRow,
+  WebhookSecretRow,
+} from '../database/schema.ts';
 
 type OfKey = Pick<WebhookEndpointRow, 'id' | 'key_id'>;
 
@@ -38,10 +43,16 @@ const insertEndpointRow = prepare<NewEndpoint>('insertEndpointRow', (db, value) 
   }),
 );
 
+/** Whoever adds to what belongs to a key waits here for others who do. */
+const lockKey = prepare<{ key_id: string }, Pick<ApiKeyRow, 'id'>>('lockKey', (db, value, lockRows) =>
+  lockRows(db.selectFrom('api_keys').select('id').where('id', '=', value('key_id'))),
+);
+
 /** Whether the endpoint was made; not when the key has `most` of them. */
 export const insertEndpoint = operation(
   'insertEndpoint',
   async (connection, { most, ...endpoint }: NewEndpoint & { readonly most: number }): Promise<boolean> => {
+    await connection.all(lockKey, { key_id: endpoint.key_id });
     const known = await firstRow(connection, countEndpoints, { key_id: endpoint.key_id });
     if (known !== undefined && Number(known.count) >= most) return false;
     await connection.run(insertEndpointRow, endpoint);
