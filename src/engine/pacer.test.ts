@@ -22,4 +22,16 @@ describe('the pacer', () => {
     clock.advance(30_000);
     expect(pacer.turnMs('call_2')).toBe(turnMs);
   });
+
+  it('keeps its turns when the clock goes back', () => {
+    const clock = createManualClock();
+    const pacer = createPacer(1, clock);
+    pacer.turnMs('call_1');
+    pacer.turnMs('call_2');
+    clock.advance(10_000);
+    pacer.turnMs('call_2');
+    clock.advance(-3_600_000);
+    const waits = ['call_2', 'call_3'].map((call) => pacer.turnMs(call) - clock.nowMs());
+    expect(waits).toEqual([50_000, 110_000]);
+  });
 });

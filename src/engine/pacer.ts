@@ -14,6 +14,19 @@ export const createPacer = (callsPerMinute: number, clock: Pick<Clock, 'nowMs'>)
   const turns = new Map<string, number>();
   /** When the last calls went or will go, oldest first; as many as a minute may have. */
   const latest: number[] = [];
+  let seenMs = -Infinity;
+
+  /** A clock that went back takes the turns with it: they would be waited for as long as it went back. */
+  const now = (): number => {
+    const nowMs = clock.nowMs();
+    const backMs = seenMs - nowMs;
+    seenMs = nowMs;
+    if (backMs > 0) {
+      for (const [callId, turnMs] of turns) turns.set(callId, turnMs - backMs);
+      for (const [place, turnMs] of latest.entries()) latest[place] = turnMs - backMs;
+    }
+    return nowMs;
+  };
 
   const forgetPast = (nowMs: number): void => {
     for (const [callId, turnMs] of turns) {
@@ -24,9 +37,9 @@ export const createPacer = (callsPerMinute: number, clock: Pick<Clock, 'nowMs'>)
 
   return {
     turnMs: (callId) => {
+      const nowMs = now();
       const known = turns.get(callId);
       if (known !== undefined) return known;
-      const nowMs = clock.nowMs();
       forgetPast(nowMs);
       const oldest = latest.length < callsPerMinute ? undefined : latest.shift();
       const turnMs = Math.max(nowMs, oldest === undefined ? 0 : oldest + MINUTE_MS);
