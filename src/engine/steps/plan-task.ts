@@ -4,6 +4,7 @@ import { planCalls } from '../../core/plan.ts';
 import type { Route } from '../../providers/catalog.ts';
 import type { TaskRun } from '../task-run.ts';
 import { prepareReference } from './prepare-reference.ts';
+import { lateness } from './too-late.ts';
 
 /**
  * Decides what a fresh task asks of which upstream and stores it: the task is `processing` from here on.
@@ -14,12 +15,6 @@ import { prepareReference } from './prepare-reference.ts';
 export const planTask = async (run: TaskRun, reserved: Route | undefined): Promise<void> => {
   const { parts, task } = run;
   const { request } = task;
-  if (parts.clock.nowMs() >= run.deadlineMs) {
-    throw new LimnerError(
-      'deadline_exceeded',
-      'The task waited in the queue until its time was over. Try again later.',
-    );
-  }
   const cardOf = (route: Route): ModelCard | undefined =>
     request.reference === undefined ? route.card : route.editCard;
   const routes = (parts.models.get(request.model)?.routes ?? [])
@@ -31,6 +26,14 @@ export const planTask = async (run: TaskRun, reserved: Route | undefined): Promi
     const missing =
       request.reference === undefined ? 'No provider serves' : 'No route takes a reference picture for';
     throw new LimnerError('model_unavailable', `${missing} ${request.model} any more.`);
+  }
+  if (parts.clock.nowMs() >= run.deadlineMs) {
+    const { code, message } = lateness(
+      parts.health,
+      routes.map(({ provider }) => provider),
+      'The task waited in the queue until its time was over. Try again later.',
+    );
+    throw new LimnerError(code, message);
   }
   const planned = planCalls({ request, card, hasReference: request.reference !== undefined });
   const adjustments = [...planned.adjustments];

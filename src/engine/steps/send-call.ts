@@ -18,6 +18,7 @@ import type { Pass } from '../breaker.ts';
 import { ClaimLost, type TaskRun } from '../task-run.ts';
 import { betterRoute, failCall, sendElsewhere } from './fail-call.ts';
 import { readyReference } from './prepare-reference.ts';
+import { lateness } from './too-late.ts';
 
 /** When the call must have been answered. */
 export const callDeadlineMs = (run: TaskRun, call: Call, route: Route): number =>
@@ -76,7 +77,11 @@ export const sendCall = async (
   const nowMs = clock.nowMs();
   if (draining.aborted) return nowMs;
   if (nowMs >= callDeadlineMs(run, call, route)) {
-    return failCall(run, call, { moment: 'planned', failure: tooLate });
+    const late = lateness(health, [provider], 'The time was over before this call could be sent.');
+    return failCall(run, call, {
+      moment: 'planned',
+      failure: { ...late, charged: 'no', retryable: true },
+    });
   }
   // A clock that went back must not turn a pause into hours.
   const isClockBack = nowMs < call.createdAtMs;
@@ -107,13 +112,6 @@ export const sendCall = async (
   } finally {
     pass.close();
   }
-};
-
-const tooLate: CallFailure = {
-  code: 'deadline_exceeded',
-  message: 'The time was over before this call could be sent.',
-  charged: 'no',
-  retryable: true,
 };
 
 /** When a call asks again that its provider cannot take now; it ends with its time all the same. */
