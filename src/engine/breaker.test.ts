@@ -32,6 +32,17 @@ describe('the breaker of a provider', () => {
     expect(breaker.enter()).toBeUndefined();
   });
 
+  it('lets nobody ask without a pause while a probe stays out', () => {
+    stumble(5);
+    clock.advance(1_000);
+    expect(breaker.nextTryMs).toBe(clock.nowMs());
+    const pass = breaker.enter();
+    clock.advance(60_000);
+    expect(breaker.nextTryMs).toBe(clock.nowMs() + 1_000);
+    pass?.close();
+    expect(breaker.nextTryMs).toBeLessThanOrEqual(clock.nowMs());
+  });
+
   it('opens at once when the account is refused, and says so once', () => {
     expect(breaker.refuse('provider_auth_failed', false)).toBe(true);
     expect(breaker.refuse('provider_auth_failed', false)).toBe(false);

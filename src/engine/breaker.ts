@@ -61,6 +61,13 @@ export class Breaker {
     return this.#opened === undefined || (!this.#isProbed && this.#hasCome(this.#opened.probeMs));
   }
 
+  /** When to ask again for leave to send; 0 when nothing is wrong. */
+  get nextTryMs(): number {
+    if (this.#opened === undefined) return 0;
+    // However long the probe is out: nobody knows when it comes back.
+    return this.#isProbed ? this.#clock.nowMs() + FIRST_PROBE_MS : this.#opened.probeMs;
+  }
+
   /** Leave to send a call now; `undefined` when it has to wait. */
   enter(): Pass | undefined {
     if (this.#opened === undefined) return { isProbe: false, close: () => {} };

@@ -81,7 +81,7 @@ export const createProviderHealth = (
     isEligible: (provider, model) => breakerOf(provider).isEligible && !isPaused(provider, model),
     mayTry: (provider, model) => breakerOf(provider).mayProbe && !isPaused(provider, model),
     nextTryMs: (provider, model) =>
-      Math.max(clock.nowMs(), pausedUntilMs(provider, model), breakerOf(provider).opened?.probeMs ?? 0),
+      Math.max(clock.nowMs(), pausedUntilMs(provider, model), breakerOf(provider).nextTryMs),
     enter: (provider, model) => (isPaused(provider, model) ? undefined : breakerOf(provider).enter()),
 
     learn: (provider, model, { standing, reason = '', pauseMs = 0, isProbe = false }) => {
