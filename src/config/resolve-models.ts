@@ -47,11 +47,9 @@ export const resolveModels = (sources: ModelSources): ResolvedModels => {
     models: [...names].map((name) => {
       const model = models[name] ?? {};
       const routes = routesOf(name, model, sources);
-      return {
-        name,
-        routes: routes.length === 0 ? standIn : routes,
-        card: cardOf(name, model, sources.report),
-      };
+      const card = cardOf(name, model, sources.report);
+      if (card.price === undefined) checkCurrencies(name, routes, sources);
+      return { name, routes: routes.length === 0 ? standIn : routes, card };
     }),
   };
 };
@@ -106,6 +104,25 @@ const routeOf = (route: RouteTree, path: Path, sources: ModelSources): RouteConf
     weight: route.weight ?? 1,
     priority: route.priority ?? 0,
   };
+};
+
+/** A task tells its cost in one currency, whichever of its routes made the pictures. */
+const checkCurrencies = (
+  name: string,
+  routes: readonly RouteConfig[],
+  { providers, adapters, report }: ModelSources,
+): void => {
+  const currencies = routes.flatMap(({ provider, upstreamModel, editModel }) => {
+    const { adapterName } = providers.find((one) => one.name === provider) ?? {};
+    const adapter = adapters.find((one) => one.name === adapterName);
+    return [upstreamModel, editModel ?? upstreamModel].map((model) => adapter?.card(model).price?.currency);
+  });
+  const known = [...new Set(currencies)].filter((currency) => currency !== undefined);
+  if (known.length < 2) return;
+  report(
+    ['models', name, 'routes'],
+    `have prices in ${known.join(' and ')}, and a task tells its cost in one currency: set models.${name}.price to what a picture costs you, for all of them`,
+  );
 };
 
 const cardOf = (name: string, model: ModelTree, report: ModelSources['report']): Partial<ModelCard> => {
