@@ -1,6 +1,7 @@
 import swagger from '@fastify/swagger';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { fastify } from 'fastify';
+import { webhookEvents } from './routes/webhooks/events.ts';
 import { registerRoutes, type Server } from './server.ts';
 import type { ServerParts } from './server-parts.ts';
 
@@ -39,6 +40,7 @@ export const buildOpenApi = async (version: string): Promise<Node> => {
         { name: 'Administration', description: 'For keys with the role `admin`.' },
         { name: 'Operation', description: 'For whoever runs the server.' },
       ],
+      webhooks: webhookEvents,
       components: {
         securitySchemes: {
           bearerAuth: { type: 'http', scheme: 'bearer', description: 'Your API key.' },
@@ -72,10 +74,16 @@ const nameSchemas = (document: Node): Node => {
     schemas[title] = visited;
     return { $ref: `#/components/schemas/${title}` };
   };
-  const { paths, components, ...rest } = document;
+  const { paths, webhooks, components, ...rest } = document;
+  const visitedWebhooks = visit(webhooks);
   const visitedPaths = visit(paths);
   const sorted = Object.fromEntries(
     Object.entries(schemas).toSorted(([one], [other]) => (one < other ? -1 : 1)),
   );
-  return { ...rest, paths: visitedPaths, components: { ...(components as Node), schemas: sorted } };
+  return {
+    ...rest,
+    paths: visitedPaths,
+    webhooks: visitedWebhooks,
+    components: { ...(components as Node), schemas: sorted },
+  };
 };
