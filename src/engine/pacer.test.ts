@@ -5,7 +5,7 @@ import { createPacer } from './pacer.ts';
 describe('the pacer', () => {
   it('gives no more turns in any minute than it may', () => {
     const clock = createManualClock();
-    const pacer = createPacer(3, clock);
+    const pacer = createPacer(() => 3, clock);
     const begunMs = clock.nowMs();
     const turns = Array.from({ length: 5 }, (_, number) => pacer.turnMs(`call_${number}`) - begunMs);
     clock.advance(61_000);
@@ -16,7 +16,7 @@ describe('the pacer', () => {
 
   it('keeps a call to its turn, however often it asks', () => {
     const clock = createManualClock();
-    const pacer = createPacer(1, clock);
+    const pacer = createPacer(() => 1, clock);
     pacer.turnMs('call_1');
     const turnMs = pacer.turnMs('call_2');
     clock.advance(30_000);
@@ -25,7 +25,7 @@ describe('the pacer', () => {
 
   it('keeps its turns when the clock goes back', () => {
     const clock = createManualClock();
-    const pacer = createPacer(1, clock);
+    const pacer = createPacer(() => 1, clock);
     pacer.turnMs('call_1');
     pacer.turnMs('call_2');
     clock.advance(10_000);

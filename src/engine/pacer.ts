@@ -8,8 +8,8 @@ export interface Pacer {
   turnMs(callId: string): number;
 }
 
-/** @param callsPerMinute in any 60 seconds, however they fall. */
-export const createPacer = (callsPerMinute: number, clock: Pick<Clock, 'nowMs'>): Pacer => {
+/** @param callsPerMinute in any 60 seconds, however they fall; it may change, and one goes always. */
+export const createPacer = (callsPerMinute: () => number, clock: Pick<Clock, 'nowMs'>): Pacer => {
   /** The turns of the last minute and those to come, oldest first. */
   const turns = new Map<string, number>();
   /** When the last calls went or will go, oldest first; as many as a minute may have. */
@@ -41,9 +41,11 @@ export const createPacer = (callsPerMinute: number, clock: Pick<Clock, 'nowMs'>)
       const known = turns.get(callId);
       if (known !== undefined) return known;
       forgetPast(nowMs);
-      const oldest = latest.length < callsPerMinute ? undefined : latest.shift();
+      const places = Math.max(1, callsPerMinute());
+      const oldest = latest.at(-places);
       const turnMs = Math.max(nowMs, oldest === undefined ? 0 : oldest + MINUTE_MS);
       latest.push(turnMs);
+      latest.splice(0, Math.max(0, latest.length - places));
       turns.set(callId, turnMs);
       return turnMs;
     },
