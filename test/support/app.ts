@@ -15,6 +15,8 @@ const path = '/v1/images/generations';
 /** A program that is not listening. */
 export interface RunningApp extends AsyncDisposable {
   readonly app: App;
+  /** A key that it takes. */
+  readonly key: string;
   get<Body>(url: string): Promise<Body>;
   /** Accepts a task, `seedream-3.0` unless told, and returns it as it is then. */
   submit(body?: object): Promise<TaskView>;
@@ -60,6 +62,7 @@ export const startApp = async (yaml: string, clock?: Clock): Promise<RunningApp>
   };
   return {
     app,
+    key,
     submit,
     endOf,
     generate: async (body) => endOf((await submit(body)).task_id),

@@ -9,7 +9,7 @@ import { eventually } from './eventually.ts';
 const root = join(import.meta.dirname, '../..');
 
 /** The key that every started program takes. */
-const apiKey = 'a-key-for-the-tests-of-the-program';
+export const apiKey = 'a-key-for-the-tests-of-the-program';
 
 /** How to start the program. */
 export interface LimnerSettings {

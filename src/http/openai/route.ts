@@ -102,11 +102,12 @@ const registerPictures = (app: Server, parts: ServerParts, links: Links): void =
     app.post(`/openai/v1/images/${endpoint}`, { schema }, async (request, reply) =>
       handle(endpoint, request, reply),
     );
-    app.post(
-      `/openai/deployments/:deployment/images/${endpoint}`,
-      { schema: hidden },
-      async (request, reply) => handle(endpoint, request, reply),
-    );
+    // The second is where version 6 of Azure's client sends forms.
+    for (const path of ['/openai/deployments/:deployment/images', '/openai/images']) {
+      app.post(`${path}/${endpoint}`, { schema: hidden }, async (request, reply) =>
+        handle(endpoint, request, reply),
+      );
+    }
   }
 };
 
