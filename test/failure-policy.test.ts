@@ -137,6 +137,16 @@ models:
     expect(Math.max(...sentAt) - Math.min(...sentAt)).toBeLessThan(1_500);
   });
 
+  it('no pause of a call waits for the answers to others', async () => {
+    const upstream = await ark({ latencyMs: 4_000 });
+    upstream.faults.set([{ fault: 'overloaded' }]);
+    const app = await start(oneArk(upstream));
+    expect(await generate(app, { n: 2 })).toMatchObject({ status: 'completed' });
+    const sentAt = upstream.requests.all.filter(({ method }) => method === 'POST').map(({ at }) => at);
+    expect(sentAt).toHaveLength(3);
+    expect(Math.max(...sentAt) - Math.min(...sentAt)).toBeLessThan(3_000);
+  });
+
   it('tasks queue for an account whose one place others use too, and none fails', async () => {
     const upstream = await startJimengEmulator({ concurrency: 1, latencyMs: 150 });
     closing.push(() => upstream.close());
@@ -202,6 +212,22 @@ providers:
     upstream.account.overdue = false;
     expect(await generate(app, {})).toMatchObject({ status: 'completed' });
     expect(await isAvailable(app)).toBe(true);
+  });
+
+  it.each([
+    [(upstream: ArkEmulator) => void (upstream.account.overdue = true), 'provider_quota_exhausted'],
+    [
+      (upstream: ArkEmulator) => upstream.faults.set([{ fault: 'overloaded', times: 'always' }]),
+      'provider_unavailable',
+    ],
+  ])('tasks whose time is over while their provider is out are told why: %#', async (breakDown, code) => {
+    const upstream = await ark();
+    breakDown(upstream);
+    const yaml = oneArk(upstream).replace(' }', ', concurrency: 1 }');
+    const app = await start(`task_deadline: 60s\n${yaml}`, createHurriedClock(40));
+    const tasks = await Promise.all(Array.from({ length: 12 }, () => generate(app, {})));
+    expect(tasks.map(({ error }) => error?.code)).toEqual(tasks.map(() => code));
+    expect(upstream.ledger.images).toBe(0);
   });
 
   it('tasks wait for a provider that does not answer, and are made when it is back', async () => {

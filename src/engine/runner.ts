@@ -12,7 +12,7 @@ import { endingOf } from './close-task.ts';
 import type { EngineParts } from './engine-parts.ts';
 import type { Slot } from './gate.ts';
 import { createRouting } from './routing.ts';
-import { advanceCall } from './steps/advance-call.ts';
+import { advanceCalls } from './steps/advance-calls.ts';
 import { dropCollected } from './steps/collect-outputs.ts';
 import { planTask } from './steps/plan-task.ts';
 import { dropReference } from './steps/prepare-reference.ts';
@@ -54,10 +54,8 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
 
   const proceed = async (run: TaskRun, reserved: Route | undefined): Promise<JobResult> => {
     if (run.task.status === 'pending') await planTask(run, reserved);
-    // NOTE: all calls come to rest before a fault of one is told; otherwise the next turn would find the others
-    // `sending` and take their answers for lost.
     const slots = run.calls.map((call) => call.slot);
-    const turns = await Promise.allSettled(slots.map((slot) => advanceCall(run, slot)));
+    const turns = await advanceCalls(run, slots);
     const fault = turns.find((turn) => turn.status === 'rejected');
     if (fault !== undefined) throw fault.reason;
     // A call may have brought another: it takes its first turn at once.
