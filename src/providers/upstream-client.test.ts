@@ -280,9 +280,12 @@ describe('the upstream client', () => {
       );
 
     it.each(['create', 'write', 'finish'] as const)('when it fails to %s', async (method) => {
-      const { create } = sink;
-      sink.create =
-        method === 'create' ? full : async (name) => ({ ...(await create(name)), [method]: full });
+      const working = sink;
+      const failing: PictureSink = {
+        ...working,
+        create: async (name) => ({ ...(await working.create(name)), [method]: full }),
+      };
+      sink = method === 'create' ? { ...working, create: full } : failing;
       await expect(clientOf(await serveStatus(200)).exchange(post)).rejects.toMatchObject({
         name: 'AnswerNotKept',
         status: 200,
