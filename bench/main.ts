@@ -5,11 +5,14 @@
  * `npm run bench` runs everything; `npm run bench -- accept read` runs some.
  */
 import { rm } from 'node:fs/promises';
-import { DatabaseSync } from 'node:sqlite';
 import { join } from 'node:path';
 import { argv, stdout } from 'node:process';
 import type { Load, LoadResult } from './load.ts';
 import { measureProviders } from './providers.ts';
+import { measureRecovery } from './recovery.ts';
+import { measureScheduling } from './scheduling.ts';
+import { fillTasks } from './tasks-in-tables.ts';
+import { measureWebhooks } from './webhooks.ts';
 import { apiKey, type Measured, runLoad, startBare, startLimner, startUpstreams } from './processes.ts';
 import { cpuMs, peakMiB, residentMiB } from './process-figures.ts';
 
@@ -197,35 +200,6 @@ const start = async (): Promise<void> => {
   );
 };
 
-/** Fills the tables with tasks that ended, as if they had been made one by one. */
-const fill = (file: string, keyId: string, count: number): string => {
-  const rows = new DatabaseSync(file);
-  rows.exec('PRAGMA synchronous = OFF; BEGIN');
-  const insert = rows.prepare(
-    `insert into tasks (id, key_id, status, model, response_format, request, created_at, started_at, completed_at, adjustments, usage)
-     values (?, ?, 'completed', ?, 'url', ?, ?, ?, ?, '[]', '{"images":1,"costMicros":0}')`,
-  );
-  const request = JSON.stringify({
-    ...seedRequest,
-    size: { width: 1024, height: 1024 },
-    responseFormat: 'url',
-    outputFormat: 'auto',
-    watermark: false,
-  });
-  let id = '';
-  const nowMs = Date.now();
-  for (let number = 0; number < count; number += 1) {
-    id = `task_00000${(number + 2 ** 25)
-      .toString(32)
-      .replaceAll(/[ilou]/g, 'z')
-      .padStart(8, '0')}${'0'.repeat(13)}`;
-    insert.run(id, keyId, number % 2 === 0 ? 'seedream-3.0' : 'jimeng', request, nowMs, nowMs, nowMs);
-  }
-  rows.exec('COMMIT');
-  rows.close();
-  return id;
-};
-
 const list = async (): Promise<void> => {
   const costs: Record<string, number>[] = [];
   for (const count of [1_000, 1_000_000]) {
@@ -233,8 +207,14 @@ const list = async (): Promise<void> => {
     const { dataDir } = first;
     const own = await json(`${first.origin}/admin/v1/keys`);
     const keyId = (own.value['data'] as { id: string }[])[0]?.id ?? '';
-    const kept = await startKeeping(first, dataDir);
-    const lastId = fill(join(dataDir, 'limner.db'), keyId, count);
+    await first.kill();
+    const lastId = fillTasks({
+      file: join(dataDir, 'limner.db'),
+      keyId,
+      count,
+      status: 'completed',
+      modelOf: (number) => (number % 2 === 0 ? 'seedream-3.0' : 'jimeng'),
+    });
     const limner = await startLimner({ port: 9461, dataDir });
     const cost = async (path: string): Promise<number> => {
       const load: Load = { url: limner.origin + path, method: 'GET', headers, connections: 8, seconds: 4 };
@@ -249,7 +229,7 @@ const list = async (): Promise<void> => {
       read: await cost(`/v1/images/generations/${lastId}`),
     });
     await limner.stop();
-    await kept();
+    await rm(dataDir, { recursive: true, force: true });
   }
   for (const name of ['page', 'filtered', 'read']) {
     const [few = 0, many = 0] = costs.map((cost) => cost[name] ?? 0);
@@ -259,14 +239,17 @@ const list = async (): Promise<void> => {
   }
 };
 
-/** Stops a server and keeps its folder until the returned function is called. */
-const startKeeping = async (server: Measured, dataDir: string): Promise<() => Promise<void>> => {
-  process.kill(server.pid, 'SIGKILL');
-  await new Promise((resolve) => setTimeout(resolve, 300));
-  return () => rm(dataDir, { recursive: true, force: true });
-};
-
-const scenarios = { start, accept, read, base64, list, providers: () => measureProviders(say) } as const;
+const scenarios = {
+  start,
+  accept,
+  read,
+  base64,
+  list,
+  providers: () => measureProviders(say),
+  recovery: () => measureRecovery(say),
+  scheduling: () => measureScheduling(say),
+  webhooks: () => measureWebhooks(say),
+} as const;
 
 const chosen = argv.slice(2).filter((name): name is keyof typeof scenarios => name in scenarios);
 for (const name of chosen.length > 0 ? chosen : (Object.keys(scenarios) as (keyof typeof scenarios)[]))

@@ -15,10 +15,23 @@ export interface Measured {
   stop(): Promise<void>;
 }
 
+/** A Limner under measurement. */
+export interface MeasuredLimner extends Measured {
+  /** From the start of the process to the first good answer of `/readyz`. */
+  readonly readyMs: number;
+  readonly dataDir: string;
+  /** Dies as by a power cut, and leaves its folder. */
+  kill(): Promise<void>;
+}
+
 const root = new URL('..', import.meta.url).pathname;
 
-const until = async (isSo: () => Promise<boolean>): Promise<void> => {
-  while (!(await isSo().catch(() => false))) await new Promise((resolve) => setTimeout(resolve, 5));
+/** Asks until it is so. Rejects when the process ends before. */
+const until = async (child: ChildProcess, isSo: () => Promise<boolean>): Promise<void> => {
+  while (!(await isSo().catch(() => false))) {
+    if (!running.has(child)) throw new Error('A process ended at its start');
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
 };
 
 /** What still runs ends with the benchmark, however that ends. */
@@ -54,7 +67,7 @@ export const startLimner = async (settings: {
   readonly env?: Readonly<Record<string, string>>;
   /** An existing folder, kept afterwards. */
   readonly dataDir?: string;
-}): Promise<Measured & { readonly readyMs: number; readonly dataDir: string }> => {
+}): Promise<MeasuredLimner> => {
   const dataDir = settings.dataDir ?? (await mkdtemp(join(tmpdir(), 'limner-bench-')));
   const begun = performance.now();
   const child = start(['--max-semi-space-size=4', 'bin/limner.js', 'serve'], {
@@ -66,12 +79,13 @@ export const startLimner = async (settings: {
     ...settings.env,
   });
   const origin = `http://127.0.0.1:${settings.port}`;
-  await until(async () => (await fetch(`${origin}/readyz`)).ok);
+  await until(child, async () => (await fetch(`${origin}/readyz`)).ok);
   return {
     origin,
     pid: child.pid ?? 0,
     dataDir,
     readyMs: performance.now() - begun,
+    kill: () => stop(child),
     stop: async () => {
       await stop(child);
       if (settings.dataDir === undefined) await rm(dataDir, { recursive: true, force: true });
@@ -92,7 +106,7 @@ export const startBare = async (port: number, answer: string): Promise<Measured>
     }).listen(${port}, '127.0.0.1');`;
   const child = start(['-e', program, answer]);
   const origin = `http://127.0.0.1:${port}`;
-  await until(async () => (await fetch(origin)).ok);
+  await until(child, async () => (await fetch(origin)).ok);
   return { origin, pid: child.pid ?? 0, stop: () => stop(child) };
 };
 
@@ -100,7 +114,7 @@ export const startBare = async (port: number, answer: string): Promise<Measured>
 export const startUpstreams = async (portBase: number, flags: readonly string[]): Promise<Measured> => {
   const child = start(['upstreams/main.ts', '--port-base', String(portBase), ...flags]);
   const origin = `http://127.0.0.1:${portBase}`;
-  await until(async () => (await fetch(`${origin}/__emulator`)).ok);
+  await until(child, async () => (await fetch(`${origin}/__emulator`)).ok);
   return { origin, pid: child.pid ?? 0, stop: () => stop(child) };
 };
 
