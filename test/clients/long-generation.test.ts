@@ -44,7 +44,10 @@ const startProxy = async (target: string) => {
 let limner: RunningApp;
 let proxy: Awaited<ReturnType<typeof startProxy>>;
 beforeAll(async () => {
-  limner = await startApp('', createHurriedClock(TIMES));
+  limner = await startApp(
+    'providers: { sandbox: { adapter: sandbox, concurrency: 8 } }',
+    createHurriedClock(TIMES),
+  );
   proxy = await startProxy(await limner.app.listen());
 });
 afterAll(async () => {
