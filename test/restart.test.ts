@@ -215,7 +215,9 @@ describe.concurrent('a task on its way', { timeout: 120_000 }, () => {
     return [drawn, fetched, made];
   };
 
-  it('ends as cancelled when it is cancelled, and nothing changes it afterwards', async ({ expect }) => {
+  it('ends as cancelled when it is cancelled, and nothing but its cost changes afterwards', async ({
+    expect,
+  }) => {
     await using ark = await startArkEmulator();
     await using folder = await createDataFolder();
     const settings = { dataDir: folder.path, env: arkEnvironment(ark) };
@@ -230,18 +232,25 @@ describe.concurrent('a task on its way', { timeout: 120_000 }, () => {
     }
     const refusal = await limner.api<unknown>('POST', `${path}/${ids[0]}/cancel`);
     expect(refusal).toMatchObject({ status: 409, body: { error: { code: 'task_already_ended' } } });
-    // Upstream it goes on, and what comes of it finds nobody.
+    // Upstream it goes on, and what comes of it is counted.
     await whenTrue(() => ark.ledger.images === 4, 'the upstream is done');
+    await whenTrue(() => folder.callsIn('sending').length === 0, 'it is counted');
     const shown = async (process: LimnerProcess) =>
       Promise.all(ids.map(async (id) => (await process.api('GET', `${path}/${id}`)).body));
-    expect(await shown(limner)).toEqual(cancelled);
+    const afterwards = await shown(limner);
+    const [, fetched, made] = afterwards;
+    const usage = { images: 0, cost: fetched?.usage?.cost, currency: 'CNY' };
+    expect(afterwards).toEqual(
+      cancelled.map((task) => (task.task_id === made?.task_id ? { ...task, usage } : task)),
+    );
     expect(await limner.stop()).toBe(0);
     const again = await startLimner(settings);
-    expect(await shown(again)).toEqual(cancelled);
+    expect(await shown(again)).toEqual(afterwards);
     expect(await again.stop()).toBe(0);
     expect(await folder.files('spool')).toEqual([]);
     expect(await folder.files('images')).toEqual([]);
-    expect(folder.rows()).toMatchObject({ tasks: 3, images: 0, jobs: 0 });
+    // The drawing is still in the making.
+    expect(folder.rows()).toMatchObject({ tasks: 3, images: 0, jobs: 1 });
   });
 
   it('leaves no row and no file when it is deleted', async ({ expect }) => {
