@@ -31,6 +31,7 @@ describe('GET /files/{image}', () => {
       'content-disposition': expect.stringMatching(/^inline; filename="img_[0-9a-z]{26}\.png"$/),
       'content-security-policy': "default-src 'none'",
       'cross-origin-resource-policy': 'cross-origin',
+      'access-control-allow-origin': '*',
       'x-content-type-options': 'nosniff',
       'accept-ranges': 'bytes',
       etag: expect.stringMatching(/^"img_[0-9a-z]{26}"$/),
