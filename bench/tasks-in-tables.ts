@@ -20,6 +20,13 @@ const request = JSON.stringify({
   watermark: false,
 });
 
+/** Eight digits of base 32 in Crockford's alphabet, which has no letters that look like others. */
+const digits = (number: number): string =>
+  number
+    .toString(32)
+    .replaceAll(/[ilou]/g, (letter) => ({ i: 'w', l: 'x', o: 'y', u: 'z' })[letter] ?? letter)
+    .padStart(8, '0');
+
 /** Writes them as if they had been accepted one by one. @returns the id of the last one. */
 export const fillTasks = ({ file, keyId, count, status, modelOf }: TasksToFill): string => {
   const rows = new DatabaseSync(file);
@@ -32,10 +39,7 @@ export const fillTasks = ({ file, keyId, count, status, modelOf }: TasksToFill):
   const nowMs = Date.now();
   const [endedMs, usage] = status === 'completed' ? [nowMs, '{"images":1,"costMicros":0}'] : [null, null];
   for (let number = 0; number < count; number += 1) {
-    id = `task_00000${(number + 2 ** 25)
-      .toString(32)
-      .replaceAll(/[ilou]/g, 'z')
-      .padStart(8, '0')}${'0'.repeat(13)}`;
+    id = `task_00000${digits(number)}${'0'.repeat(13)}`;
     insert.run(id, keyId, status, modelOf(number), request, nowMs, endedMs, endedMs, usage);
   }
   rows.exec('COMMIT');
