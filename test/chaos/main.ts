@@ -43,6 +43,7 @@ await writeFile(
   file,
   `${configOf(vendors).replaceAll(/(concurrency: \d+)/g, '$1, call_timeout: 10s')}
   anybody:
+    price: { currency: CNY, per_image: 0.3 }
     routes:
       - { provider: ark, upstream_model: doubao-seedream-5-0-pro-260628 }
       - { provider: kling, upstream_model: kling-v3, priority: 1 }
