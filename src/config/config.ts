@@ -1,4 +1,5 @@
 import type { ModelCard } from '../core/model-card.ts';
+import type { NodeRole } from '../core/node-role.ts';
 import type { Secret } from '../core/secret.ts';
 import type { TSchema } from 'typebox';
 
@@ -60,6 +61,40 @@ export interface ModelConfig {
   readonly card: Partial<ModelCard>;
 }
 
+/** Where the name of a bucket goes in an address: into the path, in front of the host, or nowhere. */
+export const bucketAddressings = ['path', 'virtual', 'cname'] as const;
+export type BucketAddressing = (typeof bucketAddressings)[number];
+
+/** A bucket of an S3-compatible store. No address has a slash at its end. */
+export interface S3Config {
+  readonly kind: 's3';
+  readonly endpoint: string;
+  readonly region: string;
+  readonly bucket: string;
+  readonly addressing: BucketAddressing;
+  /** In front of every key: empty, or with a slash at its end. */
+  readonly prefix: string;
+  readonly accessKeyId: Secret;
+  readonly secretAccessKey: Secret;
+  /** Where callers reach the bucket with signed links, when that is not where we do. */
+  readonly linkBaseUrl?: string;
+  /** Where anyone may read the bucket; without it permanent links lead to Limner. */
+  readonly publicBaseUrl?: string;
+}
+
+/** Where pictures are kept. */
+export type StorageConfig = { readonly kind: 'fs' } | S3Config;
+
+/** Where tasks are kept: in a file of the data folder, or in a PostgreSQL that several nodes share. */
+export type DatabaseConfig =
+  | { readonly kind: 'sqlite' }
+  | {
+      readonly kind: 'postgres';
+      readonly url: Secret;
+      /** Connections that this process has for statements, at most. */
+      readonly connections: number;
+    };
+
 /** Everything that can be set, with nothing left to look up. */
 export interface Config {
   readonly server: {
@@ -71,8 +106,10 @@ export interface Config {
   };
   /** An absolute path. */
   readonly dataDir: string;
-  readonly database: { readonly kind: 'sqlite' };
-  readonly storage: { readonly kind: 'fs' };
+  readonly database: DatabaseConfig;
+  /** What this process does. */
+  readonly role: NodeRole;
+  readonly storage: StorageConfig;
   readonly retention: {
     /** How long a link with `response_format: url` works. */
     readonly urlTtlMs: number;
@@ -83,6 +120,8 @@ export interface Config {
   readonly limits: {
     /** Tasks that wait and have not begun; more are refused. */
     readonly queue: number;
+    /** Finished pictures that wait on this disk to be stored; while there are so many, no task begins. */
+    readonly unstored: number;
   };
   readonly onUnconfirmed: UnconfirmedPolicy;
   readonly logLevel: LogLevel;
@@ -114,6 +153,8 @@ export const defaults = {
   taskTtlMs: 30 * day,
   taskDeadlineMs: 15 * minute,
   queueLimit: 100_000,
+  databaseConnections: 10,
+  unstoredLimit: 1_000,
   onUnconfirmed: 'fail',
   logLevel: 'info',
   sandbox: 'auto',

@@ -24,10 +24,23 @@ export const describeConfig = (config: Config): readonly DescribedSetting[] => {
   add('data_dir', config.dataDir);
   add('database', config.database.kind);
   add('storage.kind', config.storage.kind);
+  if (config.storage.kind === 's3') {
+    const { storage } = config;
+    add('storage.endpoint', storage.endpoint);
+    add('storage.region', storage.region);
+    add('storage.bucket', storage.bucket);
+    add('storage.addressing', storage.addressing);
+    add('storage.prefix', storage.prefix === '' ? undefined : storage.prefix);
+    add('storage.access_key_id', storage.accessKeyId);
+    add('storage.secret_access_key', storage.secretAccessKey);
+    add('storage.link_base_url', storage.linkBaseUrl);
+    add('storage.public_base_url', storage.publicBaseUrl);
+  }
   add('retention.url_ttl', formatDuration(config.retention.urlTtlMs));
   add('retention.task_ttl', formatDuration(config.retention.taskTtlMs));
   add('task_deadline', formatDuration(config.taskDeadlineMs));
   add('limits.queue', config.limits.queue);
+  add('limits.unstored', config.limits.unstored);
   add('on_unconfirmed', config.onUnconfirmed);
   add('log_level', config.logLevel);
   add('fetch_allow', config.fetchAllow.length === 0 ? undefined : config.fetchAllow);

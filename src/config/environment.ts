@@ -22,6 +22,8 @@ const ownVariables: readonly Variable[] = [
   { name: 'LIMNER_LOG_LEVEL', path: ['log_level'] },
   { name: 'LIMNER_FETCH_ALLOW', path: ['fetch_allow'], isList: true },
   { name: 'LIMNER_SANDBOX', path: ['sandbox'] },
+  { name: 'LIMNER_S3_ACCESS_KEY_ID', path: ['storage', 'access_key_id'], isSecret: true },
+  { name: 'LIMNER_S3_SECRET_ACCESS_KEY', path: ['storage', 'secret_access_key'], isSecret: true },
   { name: 'DATABASE_URL', path: ['database', 'url'], isSecret: true },
 ];
 

@@ -1,4 +1,5 @@
 import { resolve } from 'node:path';
+import type { NodeRole } from '../core/node-role.ts';
 import { didYouMean, isMap } from './check-tree.ts';
 import type { ConfigFault } from './config-error.ts';
 import type { AdapterDescription } from './config.ts';
@@ -34,6 +35,7 @@ export interface LayerSources {
   /** Relative paths start here. */
   readonly cwd: string;
   readonly flags: ConfigFlags;
+  readonly role: NodeRole;
   readonly adapters: readonly AdapterDescription[];
   /** Reads a text file or throws like `readFileSync`. */
   readonly readFile: (path: string) => string;
@@ -109,11 +111,15 @@ export const readLayers = (sources: LayerSources): Layers => {
     );
   };
 
-  const filled = interpolate(file?.tree ?? {}, environment.getSecret, report);
+  const written = sources.role === 'api' ? withoutServing(file?.tree) : file?.tree;
+  const filled = interpolate(written ?? {}, environment.getSecret, report);
   if (!isMap(filled.tree)) faults.push({ at: fileName, message: 'wants a map of keys' });
   const fileTree = isMap(filled.tree) ? filled.tree : {};
 
-  const vendors = vendorLayers(fileTree, sources.adapters, environment);
+  const vendors =
+    sources.role === 'api'
+      ? { overrides: [], notices: [] }
+      : vendorLayers(fileTree, sources.adapters, environment);
   const overrides = [...ownOverrides(environment), ...vendors.overrides, ...flagOverrides(sources.flags)];
   for (const { path, from } of overrides) overridden.set(formatPath(path), from);
 
@@ -133,6 +139,12 @@ export const readLayers = (sources: LayerSources): Layers => {
     ],
   };
 };
+
+/** What a process that only takes requests need not know: it has no credentials either. */
+const withoutServing = (tree: unknown): unknown =>
+  isMap(tree) ? Object.fromEntries(Object.entries(tree).filter(([key]) => !servingKeys.has(key))) : tree;
+
+const servingKeys = new Set(['providers', 'models']);
 
 /** Name of the adapter that a provider is written for: its own name, unless it says otherwise. */
 export const adapterNameOf = (name: string, provider: unknown): string =>

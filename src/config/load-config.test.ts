@@ -115,6 +115,19 @@ const routeNames = (config: Config, name: string) =>
 const exactly = (message: string | RegExp): unknown =>
   typeof message === 'string' ? message : expect.stringMatching(message);
 
+/** A bucket that is right, with these keys in place of its own. */
+const s3 = (keys: Readonly<Record<string, string | undefined>> = {}): string =>
+  JSON.stringify({
+    storage: {
+      kind: 's3',
+      endpoint: 'http://minio:9000',
+      bucket: 'pictures',
+      access_key_id: 'ak',
+      secret_access_key: 'hush',
+      ...keys,
+    },
+  });
+
 const revealed = (secret: unknown): string => (secret as Secret).reveal();
 
 describe('with nothing configured', () => {
@@ -541,10 +554,74 @@ describe('faults', () => {
       /^wants an address that begins with postgres/,
     ],
     [
-      'S3',
-      { yaml: 'storage: { kind: s3, bucket: b }' },
+      'another kind of store',
+      { yaml: 'storage: { kind: s4, bucket: pictures }' },
       'storage.kind',
-      'wants fs; s3 is not in this version',
+      /^wants one of fs, s3/,
+    ],
+    [
+      'a bucket for a folder',
+      { yaml: 'storage: { bucket: pictures }' },
+      'storage.bucket',
+      'is for a bucket; write kind: s3 beside it, or leave it out',
+    ],
+    [
+      'credentials of a bucket for a folder',
+      { env: { LIMNER_S3_SECRET_ACCESS_KEY: 'hush' } },
+      'LIMNER_S3_SECRET_ACCESS_KEY',
+      /^is for a bucket/,
+    ],
+    ['no bucket', { yaml: s3({ bucket: undefined }) }, 'storage.bucket', /^is missing/],
+    ['no such bucket name', { yaml: s3({ bucket: 'B_1' }) }, 'storage.bucket', /^wants the name of a bucket/],
+    [
+      'a bucket that is misspelled',
+      { yaml: s3({ buckett: 'b' }) },
+      'storage.buckett',
+      /did you mean bucket\?$/,
+    ],
+    [
+      'no secret',
+      { yaml: s3({ secret_access_key: undefined }) },
+      'storage.secret_access_key',
+      'is missing (or LIMNER_S3_SECRET_ACCESS_KEY)',
+    ],
+    ['neither endpoint nor region', { yaml: s3({ endpoint: undefined }) }, 'storage.region', /^is missing/],
+    [
+      'a public address with a query',
+      { yaml: s3({ public_base_url: 'https://h/?a=b' }) },
+      'storage.public_base_url',
+      /^wants an address/,
+    ],
+    ['a prefix that climbs', { yaml: s3({ prefix: '../a' }) }, 'storage.prefix', /^wants letters/],
+    [
+      'a bucket in front of an IP address',
+      { yaml: s3({ endpoint: 'http://127.0.0.1:9000', addressing: 'virtual' }) },
+      'storage.addressing',
+      'wants path: there are no names below an IP address',
+    ],
+    [
+      'a bucket in the path of OSS',
+      { yaml: s3({ endpoint: 'https://s3.oss-cn-hangzhou.aliyuncs.com', addressing: 'path' }) },
+      'storage.addressing',
+      /^wants virtual: s3\.oss-cn-hangzhou/,
+    ],
+    [
+      'the endpoint of TOS that is not for S3',
+      { yaml: s3({ endpoint: 'https://tos-cn-beijing.volces.com' }) },
+      'storage.endpoint',
+      'wants the address for S3, https://tos-s3-cn-beijing.volces.com',
+    ],
+    [
+      'a bucket twice in the host name',
+      { yaml: s3({ endpoint: 'https://pictures.s3.eu-west-1.amazonaws.com' }) },
+      'storage.addressing',
+      /^wants cname/,
+    ],
+    [
+      'a bucket that no certificate covers',
+      { yaml: s3({ endpoint: undefined, region: 'eu-west-1', bucket: 'my.pictures' }) },
+      'storage.addressing',
+      /^wants path, or a bucket without a dot/,
     ],
     [
       'a wrong allowance',
@@ -722,6 +799,73 @@ describe('faults', () => {
   });
 });
 
+describe('a bucket', () => {
+  it("needs little for a store of one's own", () => {
+    const { storage } = load({ yaml: s3() });
+    expect(storage).toMatchObject({
+      kind: 's3',
+      endpoint: 'http://minio:9000',
+      region: 'us-east-1',
+      bucket: 'pictures',
+      addressing: 'path',
+      prefix: '',
+    });
+    if (storage.kind !== 's3') throw new Error('no bucket');
+    expect([revealed(storage.accessKeyId), revealed(storage.secretAccessKey)]).toEqual(['ak', 'hush']);
+  });
+
+  it.each([
+    ['eu-west-1', 'https://s3.eu-west-1.amazonaws.com'],
+    ['cn-north-1', 'https://s3.cn-north-1.amazonaws.com.cn'],
+  ])('at AWS needs its region: %s', (region, endpoint) => {
+    expect(load({ yaml: s3({ endpoint: undefined, region }) }).storage).toMatchObject({
+      endpoint,
+      region,
+      addressing: 'virtual',
+    });
+  });
+
+  it.each([
+    ['https://s3.oss-cn-hangzhou.aliyuncs.com', 'virtual'],
+    ['https://tos-s3-cn-beijing.volces.com', 'virtual'],
+    ['https://cos.ap-guangzhou.myqcloud.com', 'virtual'],
+    ['https://0123.r2.cloudflarestorage.com', 'path'],
+  ])('at %s goes into the place that the store takes', (endpoint, addressing) => {
+    expect(load({ yaml: s3({ endpoint }) }).storage).toMatchObject({ addressing });
+  });
+
+  it('takes addresses and a prefix with or without a slash at their ends', () => {
+    const keys = { prefix: 'limner/one', link_base_url: 'https://a/', public_base_url: 'https://b/c/' };
+    expect(load({ yaml: s3(keys) }).storage).toMatchObject({
+      prefix: 'limner/one/',
+      linkBaseUrl: 'https://a',
+      publicBaseUrl: 'https://b/c',
+    });
+  });
+
+  it('takes its credentials from variables and files', () => {
+    const { storage } = load({
+      yaml: s3({ access_key_id: undefined, secret_access_key: undefined }),
+      env: { LIMNER_S3_ACCESS_KEY_ID: 'ak', LIMNER_S3_SECRET_ACCESS_KEY_FILE: '/run/secrets/s3' },
+      files: { '/run/secrets/s3': 'from a file\n' },
+    });
+    if (storage.kind !== 's3') throw new Error('no bucket');
+    expect([revealed(storage.accessKeyId), revealed(storage.secretAccessKey)]).toEqual(['ak', 'from a file']);
+  });
+
+  it('is described without its secret', () => {
+    const described = describeConfig(load({ yaml: s3({ public_base_url: 'https://b' }) }));
+    expect(described).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({ key: 'storage.bucket', value: 'pictures' }),
+        expect.objectContaining({ key: 'storage.secret_access_key', value: '[secret]' }),
+        expect.objectContaining({ key: 'storage.public_base_url', value: 'https://b' }),
+      ]),
+    );
+    expect(JSON.stringify(described)).not.toContain('hush');
+  });
+});
+
 describe('secrets', () => {
   const planted = 'plAnted-s3cret';
   const places: readonly Given[] = [
@@ -736,6 +880,8 @@ describe('secrets', () => {
     { env: { LIMNER_API_KEY: `${planted} ${planted}` } },
     { env: { DATABASE_URL: planted } },
     { env: { KLING_SECRET_KEY: planted } },
+    { yaml: s3({ bucket: undefined, secret_access_key: planted }) },
+    { env: { LIMNER_S3_SECRET_ACCESS_KEY: planted } },
     { env: { ARK_API_KEY: planted, ARK_BASE_URL: `https://${planted}@host` } },
   ];
 
@@ -791,7 +937,10 @@ describe('limner.example.yaml', () => {
   });
 
   it('has no fault when everything in it is switched on', () => {
-    const yaml = example.replaceAll(/^#(?=[^ ]|  )/gm, '').replace('fetch_allow: []\n', '');
+    const yaml = example
+      .replaceAll(/^#(?=[^ ]|  )/gm, '')
+      .replace('fetch_allow: []\n', '')
+      .replace('  kind: fs\n', '');
     const env = Object.fromEntries([...yaml.matchAll(/\$\{([A-Z_]{5,})\}/g)].map(([, name]) => [name, 'k']));
     const config = load({ yaml, env });
     expect(config.providers.map((provider) => provider.name)).toEqual([

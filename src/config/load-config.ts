@@ -1,11 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { resolve } from 'node:path';
+import type { NodeRole } from '../core/node-role.ts';
 import { Secret } from '../core/secret.ts';
 import { checkTree, didYouMean, isMap } from './check-tree.ts';
 import { ConfigError } from './config-error.ts';
 import { defaults } from './config.ts';
-import type { AdapterDescription, Config, ProviderConfig, SandboxMode } from './config.ts';
+import type {
+  AdapterDescription,
+  Config,
+  DatabaseConfig,
+  ProviderConfig,
+  SandboxMode,
+  StorageConfig,
+} from './config.ts';
 import type { Environment } from './environment.ts';
 import { adapterNameOf, readLayers } from './layers.ts';
 import type { ConfigFlags, Layers } from './layers.ts';
@@ -13,6 +21,7 @@ import { formatPath } from './path.ts';
 import type { Path } from './path.ts';
 import { resolveModels, SANDBOX } from './resolve-models.ts';
 import { resolveProvider } from './resolve-providers.ts';
+import { resolveStorage } from './resolve-storage.ts';
 import { configSchema } from './schema.ts';
 import type { CommonProviderKeys, ConfigTree } from './schema.ts';
 import { baseAddress, checkAllowance, checkDatabaseUrl, positiveDuration } from './values.ts';
@@ -23,6 +32,8 @@ export interface ConfigSources {
   /** Relative paths start here. */
   readonly cwd: string;
   readonly flags?: ConfigFlags;
+  /** What the process is to do; `all` unless told. One that only takes requests learns from the workers what they serve. */
+  readonly role?: NodeRole;
   /** The adapters of this version. */
   readonly adapters: readonly AdapterDescription[];
   /** Reads a text file or throws like `readFileSync`, which it is by default. */
@@ -39,25 +50,30 @@ export const loadConfig = ({
   env,
   cwd,
   flags = {},
+  role = 'all',
   adapters,
   readFile = (path) => readFileSync(path, 'utf8'),
   cpus = availableParallelism(),
 }: ConfigSources): Config => {
-  const layers = readLayers({ env, cwd, flags, adapters, readFile });
+  const layers = readLayers({ env, cwd, flags, role, adapters, readFile });
   const written = providersIn(layers, adapters);
   const tree = checkShape(layers, written);
   const sandbox = tree.sandbox ?? defaults.sandbox;
   const providers = resolveProviders(tree, written, { adapters, sandbox, cpus, layers });
-  const models = resolveModels({
-    models: tree.models ?? {},
-    providers,
-    adapters,
-    sandbox,
-    providerNames: [...new Set([...providers.map(({ name }) => name), ...written.keys()])],
-    report: layers.report,
-  });
+  const models =
+    role === 'api'
+      ? nothingServed
+      : resolveModels({
+          models: tree.models ?? {},
+          providers,
+          adapters,
+          sandbox,
+          providerNames: [...new Set([...providers.map(({ name }) => name), ...written.keys()])],
+          report: layers.report,
+        });
   const config: Config = {
     ...ownSettings(tree, cwd, layers),
+    role,
     sandbox,
     providers,
     ...models,
@@ -67,6 +83,8 @@ export const loadConfig = ({
   if (layers.faults.length > 0) throw new ConfigError(layers.faults);
   return config;
 };
+
+const nothingServed = { models: [], isSandboxFallback: false };
 
 /** The providers that are written, each with its adapter; one whose adapter does not exist is a fault. */
 const providersIn = (
@@ -98,11 +116,11 @@ const checkShape = (
   { tree, templates, report }: Layers,
   written: ReadonlyMap<string, AdapterDescription | undefined>,
 ): ConfigTree => {
-  const { providers, storage } = tree;
+  const { providers } = tree;
   const shape = configSchema(new Map([...written].filter(([, adapter]) => adapter !== undefined)));
   const looked = {
     ...tree,
-    // The keys of a provider without an adapter, or of a kind of store that is not there, cannot be judged.
+    // The keys of a provider without an adapter cannot be judged.
     ...(isMap(providers) && {
       providers: Object.fromEntries(
         Object.entries(providers).filter(
@@ -110,7 +128,6 @@ const checkShape = (
         ),
       ),
     }),
-    ...(isMap(storage) && storage.kind === 's3' && { storage: { kind: 's3' } }),
   };
   return checkTree(shape, looked, { templates, report }) ?? {};
 };
@@ -141,11 +158,16 @@ const resolveProviders = (
   });
 };
 
+const databaseOf = ({ database = {} }: ConfigTree, report: Layers['report']): DatabaseConfig => {
+  const { url, connections = defaults.databaseConnections } = database;
+  if (url === undefined) return { kind: 'sqlite' };
+  checkDatabaseUrl(String(url), ['database', 'url'], report);
+  return { kind: 'postgres', url: new Secret(String(url)), connections };
+};
+
 /** Everything but providers and models. */
-const ownSettings = (tree: ConfigTree, cwd: string, { environment, report, reportVariable }: Layers) => {
-  if (tree.database?.url !== undefined)
-    checkDatabaseUrl(String(tree.database.url), ['database', 'url'], report);
-  if (tree.storage?.kind === 's3') report(['storage', 'kind'], 'wants fs; s3 is not in this version');
+const ownSettings = (tree: ConfigTree, cwd: string, layers: Layers) => {
+  const { environment, report, reportVariable } = layers;
   for (const [index, allowance] of (tree.fetch_allow ?? []).entries()) {
     checkAllowance(allowance, ['fetch_allow', index], report);
   }
@@ -162,8 +184,8 @@ const ownSettings = (tree: ConfigTree, cwd: string, { environment, report, repor
       ...(publicUrl !== undefined && { publicUrl: baseAddress(publicUrl, ['server', 'public_url'], report) }),
     },
     dataDir: resolve(cwd, tree.data_dir ?? defaults.dataDir),
-    database: { kind: 'sqlite' },
-    storage: { kind: 'fs' },
+    database: databaseOf(tree, report),
+    storage: storageOf(tree, layers),
     retention: {
       urlTtlMs: positiveDuration(retention?.url_ttl, ['retention', 'url_ttl'], report) ?? defaults.urlTtlMs,
       taskTtlMs:
@@ -171,12 +193,21 @@ const ownSettings = (tree: ConfigTree, cwd: string, { environment, report, repor
     },
     taskDeadlineMs:
       positiveDuration(tree.task_deadline, ['task_deadline'], report) ?? defaults.taskDeadlineMs,
-    limits: { queue: tree.limits?.queue ?? defaults.queueLimit },
+    limits: {
+      queue: tree.limits?.queue ?? defaults.queueLimit,
+      unstored: tree.limits?.unstored ?? defaults.unstoredLimit,
+    },
     onUnconfirmed: tree.on_unconfirmed ?? defaults.onUnconfirmed,
     logLevel: tree.log_level ?? defaults.logLevel,
     ...(apiKey !== undefined && { apiKey: new Secret(apiKey) }),
     fetchAllow: tree.fetch_allow ?? [],
   } as const;
+};
+
+/** When the kind of store is a fault already, nothing can be said of the keys beside it. */
+const storageOf = ({ storage }: ConfigTree, { tree, report }: Layers): StorageConfig => {
+  const isKindWrong = isMap(tree.storage) && typeof tree.storage.kind === 'string' && !storage?.kind;
+  return isKindWrong ? { kind: 'fs' } : resolveStorage(storage ?? {}, report);
 };
 
 const unreadKeys = (tree: ConfigTree): readonly string[] =>

@@ -3,7 +3,7 @@ import type { Static, TObject, TProperties, TSchema } from 'typebox';
 import { imageFormats } from '../core/request.ts';
 import { secretText } from '../core/settings.ts';
 import type { AdapterDescription } from './config.ts';
-import { logLevels, sandboxModes, unconfirmedPolicies } from './config.ts';
+import { bucketAddressings, logLevels, sandboxModes, unconfirmedPolicies } from './config.ts';
 import { DURATION_PATTERN } from './duration.ts';
 
 /**
@@ -142,6 +142,43 @@ const card = map('What the upstream models behind this name can do, in place of 
   notice: optional(text('Said with every task of this model.')),
 });
 
+const storage = map('Where pictures are kept.', {
+  kind: optional(oneOf(['fs', 's3'], 'In the data folder, or in a bucket of an S3-compatible store.', 'fs')),
+  endpoint: optional(address("Where the store is; by default AWS's own address for the region.")),
+  region: optional(
+    text('The region of the bucket; needed without `endpoint`, by default `us-east-1` with it.'),
+  ),
+  bucket: optional(
+    Type.String({
+      pattern: '^[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]$',
+      description: 'The bucket; it has to be there.',
+      wanted: 'the name of a bucket: 3 to 63 lower-case letters, digits, dots and hyphens',
+    }),
+  ),
+  addressing: optional(
+    oneOf(
+      bucketAddressings,
+      "Where the bucket's name goes: into the path, in front of the host, or nowhere because the endpoint is its own.",
+    ),
+  ),
+  prefix: optional(
+    Type.String({
+      pattern: String.raw`^[A-Za-z0-9_-][A-Za-z0-9_.-]*(/[A-Za-z0-9_-][A-Za-z0-9_.-]*)*/?$`,
+      maxLength: 200,
+      description: 'In front of every key; needed when others use the bucket too.',
+      wanted: 'letters, digits and _ . - in parts between slashes, such as limner/',
+    }),
+  ),
+  access_key_id: optional(secretText('Access key.')),
+  secret_access_key: optional(secretText('Its secret.')),
+  link_base_url: optional(
+    address('Where callers reach the bucket, its name included, when that is not where Limner does.'),
+  ),
+  public_base_url: optional(
+    address('Where anyone may read the bucket, its name included; `oss_url` begins with it.'),
+  ),
+});
+
 const model = map('A stable public name.', {
   routes: optional(
     Type.Array(route, { description: 'What serves it; the four public models have a route by default.' }),
@@ -151,6 +188,9 @@ const model = map('A stable public name.', {
 });
 
 const anything = (description: string) => Type.Record(Type.String(), Type.Unknown(), { description });
+
+/** `storage` when nothing in it is wrong. */
+export type StorageTree = Static<typeof storage>;
 
 const properties = <P extends TSchema>(providers: P) =>
   ({
@@ -167,20 +207,16 @@ const properties = <P extends TSchema>(providers: P) =>
     database: optional(
       map('Where tasks are kept.', {
         url: optional(
-          secretText('Nothing for SQLite in the data folder; `postgres://…` is for a later version.'),
+          secretText(
+            'Nothing for SQLite in the data folder; `postgres://…` for a database that nodes share.',
+          ),
+        ),
+        connections: optional(
+          count(2, 1000, 'Connections to PostgreSQL that this process has for statements, at most.', 10),
         ),
       }),
     ),
-    storage: optional(
-      Type.Object(
-        {
-          kind: optional(
-            oneOf(['fs', 's3'], 'A folder, or (in a later version) an S3-compatible store.', 'fs'),
-          ),
-        },
-        { additionalProperties: false, description: 'Where pictures are kept.' },
-      ),
-    ),
+    storage: optional(storage),
     retention: optional(
       map('How long things are kept.', {
         url_ttl: optional(duration('How long a link with `response_format: url` works.', '24h')),
@@ -214,6 +250,14 @@ const properties = <P extends TSchema>(providers: P) =>
       map('How much is taken.', {
         queue: optional(
           count(1, 10_000_000, 'Tasks that may wait before they begin; more are refused.', 100_000),
+        ),
+        unstored: optional(
+          count(
+            1,
+            1_000_000,
+            'Finished pictures that may wait on this disk for the store; while there are so many no task begins.',
+            1_000,
+          ),
         ),
       }),
     ),

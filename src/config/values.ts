@@ -33,12 +33,8 @@ export const checkAllowance = (text: string, path: Path, report: Report): void =
 const isHostAndPort = (text: string): boolean =>
   /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i.test(text) && URL.canParse(`http://${text}`);
 
-/** Reports an address of a database that this version cannot use; it may hold a password, so it is not shown. */
+/** Reports an address of a database that is not PostgreSQL's; it may hold a password, so it is not shown. */
 export const checkDatabaseUrl = (text: string, path: Path, report: Report): void => {
-  report(
-    path,
-    /^postgres(ql)?:\/\//.test(text)
-      ? 'wants PostgreSQL, which this version does not support yet; leave it out for SQLite in the data folder'
-      : 'wants an address that begins with postgres://; leave it out for SQLite in the data folder',
-  );
+  if (/^postgres(ql)?:\/\//.test(text) && URL.canParse(text)) return;
+  report(path, 'wants an address that begins with postgres://; leave it out for SQLite in the data folder');
 };

@@ -1,4 +1,5 @@
 import type { Clock } from '../core/clock.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import type { RandomBytes } from '../core/ids.ts';
 import type { ImageStore } from '../images/image-store.ts';
 import type { Spool } from '../images/spool.ts';
@@ -7,6 +8,7 @@ import type { Logger } from '../observe/logger.ts';
 import type { ModelCatalog } from '../providers/catalog.ts';
 import type { GuardedFetcher } from '../providers/guarded-fetch.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
+import type { Backlog } from './backlog.ts';
 import type { ReachFaultPoint } from './fault-points.ts';
 import type { ProviderHealth } from './provider-health.ts';
 
@@ -17,8 +19,10 @@ export interface EngineParts {
   readonly spool: Spool;
   readonly models: ModelCatalog;
   readonly health: ProviderHealth;
+  readonly backlog: Backlog;
   readonly fetcher: GuardedFetcher;
   readonly events: TaskEvents;
+  readonly fleet: Pick<Fleet, 'partOf'>;
   readonly clock: Clock;
   readonly randomBytes: RandomBytes;
   /** From 0 to 1. */
@@ -31,4 +35,6 @@ export interface EngineParts {
   readonly taskDeadlineMs: number;
   /** What to do with a call that may have been charged and that nobody can ask about. */
   readonly onUnconfirmed: 'fail' | 'resend';
+  /** Who has the spool; `undefined` where everybody who works has it. */
+  readonly holder: string | undefined;
 }

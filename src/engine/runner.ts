@@ -50,6 +50,7 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
   const forget = (taskId: string): void => {
     for (const slot of slots.get(taskId)?.values() ?? []) slot.release();
     slots.delete(taskId);
+    parts.backlog.forget(taskId);
   };
 
   const proceed = async (run: TaskRun, reserved: Route | undefined): Promise<JobResult> => {
@@ -151,6 +152,7 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
         const hasRoutes = (parts.models.get(lane)?.routes ?? []).length > 0;
         return hasRoutes ? undefined : { take: (job) => handle(job), giveBack: () => {} };
       }
+      if (parts.backlog.isFull) return undefined;
       const slot = routing.gate(route, route.card.upstreamModel).force(1);
       return { take: (job) => handle(job, { route, slot }), giveBack: () => slot.release() };
     },

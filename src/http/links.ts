@@ -2,9 +2,10 @@ import { createHmac, timingSafeEqual } from 'node:crypto';
 import { isId } from '../core/ids.ts';
 import type { Image } from '../core/image.ts';
 import type { ImageFormat } from '../core/request.ts';
+import type { ImageStore } from '../images/image-store.ts';
 
 /** What a link points at. */
-type Linked = Pick<Image, 'id' | 'format'>;
+type Linked = Pick<Image, 'id' | 'format' | 'key'>;
 
 /** A file address, taken apart and found to be signed by us. */
 export interface CheckedLink {
@@ -26,25 +27,38 @@ export interface Links {
 const extensions: Readonly<Record<ImageFormat, string>> = { png: 'png', jpeg: 'jpg', webp: 'webp' };
 
 /** The name under which an image is handed out. */
-export const fileNameOf = (image: Linked): string => `${image.id}.${extensions[image.format]}`;
+export const fileNameOf = (image: Pick<Image, 'id' | 'format'>): string =>
+  `${image.id}.${extensions[image.format]}`;
 
 const PERMANENT = 'permanent';
 
-/** Links signed with HMAC-SHA256 over the file name and the time. */
+/** Links to the image store where it hands files out itself, else to `/files`, signed with HMAC-SHA256 over the file name and the time. */
 export const createLinks = (settings: {
   readonly secret: Uint8Array;
   readonly origin: () => string;
+  readonly images: Pick<ImageStore, 'link'>;
 }): Links => {
+  const { images } = settings;
   const sign = (fileName: string, until: string): string =>
     createHmac('sha256', settings.secret).update(`${fileName}\n${until}`).digest('base64url');
   const linkTo = (image: Linked): string => `${settings.origin()}/files/${fileNameOf(image)}`;
 
+  const orderOf = (image: Linked) => ({
+    contentType: `image/${image.format}`,
+    fileName: fileNameOf(image),
+  });
+
   return {
     expiring(image, expiresAtMs) {
       const expires = String(Math.floor(expiresAtMs / 1000));
-      return `${linkTo(image)}?expires=${expires}&signature=${sign(fileNameOf(image), expires)}`;
+      return (
+        images.link(image.key, { ...orderOf(image), expiresAtMs }) ??
+        `${linkTo(image)}?expires=${expires}&signature=${sign(fileNameOf(image), expires)}`
+      );
     },
-    permanent: (image) => `${linkTo(image)}?signature=${sign(fileNameOf(image), PERMANENT)}`,
+    permanent: (image) =>
+      images.link(image.key, orderOf(image)) ??
+      `${linkTo(image)}?signature=${sign(fileNameOf(image), PERMANENT)}`,
     check(fileName, { expires, signature }) {
       const imageId = fileName.slice(0, fileName.lastIndexOf('.'));
       if (typeof signature !== 'string' || !isId('img', imageId)) return undefined;

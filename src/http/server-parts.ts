@@ -16,7 +16,7 @@ import type { WebhookStore } from '../webhooks/webhook-store.ts';
 /** Everything the HTTP interface works with. */
 export interface ServerParts extends CreateTaskParts, WaitTaskParts, CancelTaskParts, DeleteTaskParts {
   readonly tasks: Pick<TaskStore, 'insert' | 'get' | 'list' | 'cancel' | 'delete' | 'image'>;
-  readonly images: Pick<ImageStore, 'open' | 'stat' | 'delete'>;
+  readonly images: Pick<ImageStore, 'open' | 'stat' | 'delete' | 'link'>;
   /** Takes uploads while they arrive. */
   readonly spool: Pick<Spool, 'create'>;
   readonly events: TaskEvents;

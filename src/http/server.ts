@@ -7,6 +7,7 @@ import {
 import type { RawRequestDefaultExpression, RawServerDefault } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { newId } from '../core/ids.ts';
+import type { NodeRole } from '../core/node-role.ts';
 import { requestLimits } from '../core/request.ts';
 import { registerKeyRoutes } from './admin/keys/route.ts';
 import { requireAdmin, requireKey } from './auth.ts';
@@ -45,8 +46,8 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** Longer than any id, so that a malformed one is `task_not_found` and not a wrong address. */
 const MAX_PARAM_CHARACTERS = 1_000;
 
-/** The server with every route, ready for `listen` or `inject`. */
-export const createServer = async (parts: ServerParts): Promise<Server> => {
+/** The server, ready for `listen` or `inject`: with every route, or for a worker with those that tell of its health. */
+export const createServer = async (parts: ServerParts, role: NodeRole = 'all'): Promise<Server> => {
   const { clock, logger, draining } = parts;
   const app: Server = fastify({
     // Fastify's own logger makes a child for each request; this one is called where there is something to tell.
@@ -97,14 +98,19 @@ export const createServer = async (parts: ServerParts): Promise<Server> => {
     });
   }
 
-  registerRoutes(app, parts);
+  if (role === 'worker') registerHealthRoutes(app, parts);
+  else registerRoutes(app, parts);
   await app.ready();
   return app;
 };
 
 /** Adds every route; nothing of `parts` is called before a request comes. */
 export const registerRoutes = (app: Server, parts: ServerParts): void => {
-  const links = createLinks({ secret: parts.linkSecret, origin: publicUrlOf(app.server, parts.publicUrl) });
+  const links = createLinks({
+    secret: parts.linkSecret,
+    origin: publicUrlOf(app.server, parts.publicUrl),
+    images: parts.images,
+  });
   app.decorateRequest('caller');
   app.register((scope: Server, _options, done) => {
     scope.addHook('onRequest', requireKey(parts.keys));

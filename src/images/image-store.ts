@@ -17,6 +17,11 @@ export interface StoredFile {
   readonly modifiedAtMs: number;
 }
 
+/** The store cannot work as it is configured; the message says what to correct. */
+export class StoreMisconfigured extends Error {
+  override readonly name = 'StoreMisconfigured';
+}
+
 /** How a link to a stored file should behave. */
 export interface LinkOrder {
   /** When it stops working, in whole seconds; absent in a link that works as long as the file is there. */

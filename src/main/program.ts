@@ -2,7 +2,7 @@ import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { CommandError } from '../cli/command-error.ts';
 import type { KeyStore } from '../access/keys.ts';
-import type { App } from '../app.ts';
+import type { App, AppSettings } from '../app.ts';
 import type { EmbeddedApp, Program, Terminal } from '../cli/context.ts';
 import type { Config } from '../config/config.ts';
 import { createLogger } from '../observe/logger.ts';
@@ -16,17 +16,16 @@ export const createProgram = (stdout: Terminal): Program => ({
   serve: (config, stop) => serve(config, stop, stdout),
   embed,
   openKeys: async (config) => {
-    const { openStores } = await import('../app.ts');
+    const { openStores } = await import('../app/open-stores.ts');
     return openStores(config);
   },
   isFolderHeld: (error) => error instanceof Error && error.name === 'FolderHeld',
 });
 
 const serve = async (config: Config, stop: AbortSignal, stdout: Terminal): Promise<void> => {
-  const { createApp } = await import('../app.ts');
   const { retirementsOf, retirementWarning } = await import('../providers/retirements.ts');
   const logger = createLogger({ level: config.logLevel, destination: stdout });
-  const app = await createApp({ config, logger });
+  const app = await startApp({ config, logger });
   try {
     for (const notice of config.notices) logger.warn(notice);
     if (config.isSandboxFallback) {
@@ -48,6 +47,14 @@ const serve = async (config: Config, stop: AbortSignal, stdout: Terminal): Promi
   } finally {
     await app.close();
   }
+};
+
+const startApp = async (settings: AppSettings): Promise<App> => {
+  const { createApp } = await import('../app.ts');
+  return createApp(settings).catch((error: unknown) => {
+    if (!(error instanceof Error) || error.name !== 'StoreMisconfigured') throw error;
+    throw new CommandError(error.message, { cause: error });
+  });
 };
 
 /** What to do about an address that cannot be listened on. */
@@ -81,10 +88,9 @@ const aborted = (signal: AbortSignal): Promise<void> =>
   });
 
 const embed = async (config: Config): Promise<EmbeddedApp> => {
-  const { createApp } = await import('../app.ts');
   // The command tells what happens to its own task; the log is for what nobody expects.
   const logger = createLogger({ level: 'fatal' });
-  const app = await createApp({ config, logger });
+  const app = await startApp({ config, logger });
   try {
     return {
       apiKey: await commandLineKey(app.keys, config),

@@ -3,13 +3,13 @@ import type { Adjustment } from '../../core/adjustment.ts';
 import type { Call, Output } from '../../core/call.ts';
 import type { CallFailure } from '../../core/failure.ts';
 import { newId } from '../../core/ids.ts';
-import type { Image } from '../../core/image.ts';
 import { formatSize, isSameSize, type Size } from '../../core/size.ts';
 import { BadImage } from '../../images/decoding.ts';
-import { fitImage } from '../../images/fit.ts';
+import { fitImage, type Fitted } from '../../images/fit.ts';
 import { type ImageInfo, inspectImage } from '../../images/inspect.ts';
 import type { Route } from '../../providers/catalog.ts';
 import { FetchFailed, FetchRefused } from '../../providers/guarded-fetch.ts';
+import { type Collected, storePauseMs, type Unstored } from '../backlog.ts';
 import type { EngineParts } from '../engine-parts.ts';
 import type { TaskRun } from '../task-run.ts';
 import { download, restore } from './download.ts';
@@ -19,8 +19,9 @@ import { askAgainAtMs, failCall } from './fail-call.ts';
 const MAX_OUTPUT_BYTES = 64 * 1024 * 1024;
 
 /**
- * Collects what a call made. A picture that was paid for is fetched and stored again and again until the task's
- * time is over; the generation is never repeated for it. One that is lost takes no other with it.
+ * Collects what a call made. A picture that was paid for is fetched again and again until the task's time is over, and
+ * from then on that it lies here it is put into the store for as long as that takes; the generation is never repeated
+ * for it. One that is lost takes no other with it.
  *
  * @returns when to try again.
  */
@@ -30,14 +31,49 @@ export const collectOutputs = async (
   outputs: readonly Output[],
   route: Route | undefined,
 ): Promise<number | undefined> => {
+  const { backlog } = run.parts;
   const wanted = outputs.slice(0, call.request.images);
+  const unstored = backlog.hold(call, wanted.length);
+  let againAtMs: number | undefined;
+  try {
+    againAtMs = await collectAll(run, call, wanted, route, unstored);
+    return againAtMs;
+  } finally {
+    if (againAtMs === undefined) backlog.release(call);
+  }
+};
+
+const collectAll = async (
+  run: TaskRun,
+  call: Call,
+  wanted: readonly Output[],
+  route: Route | undefined,
+  unstored: Unstored,
+): Promise<number | undefined> => {
   const missing = call.request.images - wanted.length;
   const turns = await Promise.allSettled(
-    wanted.map((output, place) => collect(run, call, output, place, route)),
+    wanted.map(async (output, place) => {
+      const known = unstored.collected.get(place);
+      if (known !== undefined) return known;
+      const collected = await collect(run, call, output, place, route);
+      unstored.collected.set(place, collected);
+      return collected;
+    }),
   );
   const collected = turns.flatMap((turn) => (turn.status === 'fulfilled' ? [turn.value] : []));
   const faults = turns.flatMap((turn): unknown[] => (turn.status === 'rejected' ? [turn.reason] : []));
   if (faults.length > 0) run.wanted.throwIfAborted();
+  const notStored = faults.find((fault) => fault instanceof NotStored);
+  if (notStored !== undefined) {
+    run.parts.logger.warn(
+      { task: call.taskId, call: call.id, err: notStored.cause },
+      'a paid picture waits on this disk for the image store',
+    );
+    // NOTE: the task's time is no reason to throw away what was paid for and lies here.
+    const pauseMs = storePauseMs(unstored.refusals, run.parts.random());
+    unstored.refusals += 1;
+    return run.parts.clock.nowMs() + pauseMs;
+  }
   const failures = faults.map(failureOf);
   // One that can be had later is waited for, whatever became of the others.
   const lost = failures.find((failure) => failure.retryable) ?? failures[0];
@@ -96,13 +132,6 @@ const imageKey = (call: Call, place: number): string => `images/${call.id}-${pla
 const spoolName = (call: Call, output: Output, place: number): string =>
   output.at === 'spool' ? output.name : `${call.id}-${place}`;
 
-interface Collected {
-  readonly image: Image;
-  readonly adjustment: Adjustment | undefined;
-  /** The upstream's own file, when a fitted one was stored in its place. */
-  readonly leftover: string | undefined;
-}
-
 const collect = async (
   run: TaskRun,
   call: Call,
@@ -111,34 +140,19 @@ const collect = async (
   route: Route | undefined,
 ): Promise<Collected> => {
   const { spool, images, clock, randomBytes, reach } = run.parts;
-  const { size, outputFormat } = run.task.request;
+  const { size } = run.task.request;
   const name = spoolName(call, output, place);
   const key = imageKey(call, place);
-
-  // NOTE: a crash after `put` leaves the finished picture in the store and nothing in the spool.
-  const isRestored = !(await spool.exists(name)) && (await restore(run.parts, key, name));
-  if (!isRestored && !(await spool.exists(name))) {
-    if (output.at === 'spool') throw new OutputGone();
-    const { trustedHost } = route?.provider ?? {};
-    await download(run.parts, output.url, name, {
-      maxBytes: MAX_OUTPUT_BYTES,
-      signal: run.wanted,
-      ...(trustedHost !== undefined && { trustedHost }),
-    });
-  }
+  const isRestored = await fetchOutput(run, output, { name, key }, route);
   reach('after-download');
 
   const made = await inspectImage(spool.path(name));
   if (made === undefined) throw new BadImage('The upstream sent no picture');
-  const fitted = await fitImage({
-    source: spool.path(name),
-    sourceInfo: made,
-    target: spool.path(`${name}-fit`),
-    size,
-    format: outputFormat,
-  });
+  const fitted = await fit(run, name, made);
   const info: ImageInfo = fitted.changed ? fitted : made;
-  await images.put(key, spool.path(fitted.changed ? `${name}-fit` : name));
+  await images
+    .put(key, spool.path(fitted.changed ? fitName(name) : name), `image/${info.format}`)
+    .catch(notStored);
   return {
     image: {
       id: newId('img', clock.nowMs(), randomBytes),
@@ -156,6 +170,69 @@ const collect = async (
     leftover: fitted.changed ? name : undefined,
     adjustment: resampled(isRestored ? call.request.size : made, size),
   };
+};
+
+/**
+ * Brings the upstream's picture into the spool.
+ *
+ * @returns whether it is the finished one out of the store, where a crash after `put` leaves it.
+ */
+const fetchOutput = async (
+  run: TaskRun,
+  output: Output,
+  { name, key }: { readonly name: string; readonly key: string },
+  route: Route | undefined,
+): Promise<boolean> => {
+  const { parts } = run;
+  if (await parts.spool.exists(name)) return false;
+  // NOTE: the upstream before the store, which may be away for longer than a link works.
+  const fault = await fetched(run, output, name, route);
+  if (fault === undefined) return false;
+  run.wanted.throwIfAborted();
+  if (await restore(parts, key, name).catch(notStored)) return true;
+  throw fault;
+};
+
+/** The fault in place of the file. */
+const fetched = async (
+  run: TaskRun,
+  output: Output,
+  name: string,
+  route: Route | undefined,
+): Promise<unknown> => {
+  if (output.at === 'spool') return new OutputGone();
+  const { trustedHost } = route?.provider ?? {};
+  try {
+    await download(run.parts, output.url, name, {
+      maxBytes: MAX_OUTPUT_BYTES,
+      signal: run.wanted,
+      ...(trustedHost !== undefined && { trustedHost }),
+    });
+    return undefined;
+  } catch (fault) {
+    return fault;
+  }
+};
+
+const fitName = (name: string): string => `${name}-fit`;
+
+/** The picture as it was asked for, made once however often the store does not take it. */
+const fit = async (run: TaskRun, name: string, made: ImageInfo): Promise<Fitted> => {
+  const { spool } = run.parts;
+  const target = spool.path(fitName(name));
+  const earlier = (await spool.exists(fitName(name))) ? await inspectImage(target) : undefined;
+  if (earlier !== undefined) return { changed: true, ...earlier };
+  const { size, outputFormat: format } = run.task.request;
+  return fitImage({ source: spool.path(name), sourceInfo: made, target, size, format });
+};
+
+/** The image store did not take a picture that lies here, or cannot say whether it has it. */
+class NotStored extends Error {
+  override readonly name = 'NotStored';
+}
+
+const notStored = (cause: unknown): never => {
+  throw new NotStored('The image store is not to be had', { cause });
 };
 
 /** What is told when the upstream made other pixels than the asked ones. */

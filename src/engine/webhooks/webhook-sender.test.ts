@@ -35,7 +35,11 @@ const open = async () => {
   const webhooks = createWebhookStore(database, clock, randomBytes);
   const fetcher = createGuardedFetcher({ allow: ['127.0.0.0/8'] });
   const log: string[] = [];
-  const links = createLinks({ secret: new Uint8Array(32), origin: () => 'https://pictures.example' });
+  const links = createLinks({
+    secret: new Uint8Array(32),
+    origin: () => 'https://pictures.example',
+    images: { link: () => undefined },
+  });
   const parts: WebhookSenderParts = {
     tasks,
     webhooks,

@@ -8,6 +8,7 @@ import { sign } from 'aws4';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import type { Secret } from '../../core/secret.ts';
+import type { S3Body } from './s3-body.ts';
 import { readNetworkFault, readS3Error, S3Error, S3Unreachable } from './s3-error.ts';
 
 /** Where a bucket is and who may use it. */
@@ -16,12 +17,12 @@ export interface S3Account {
   readonly endpoint: string;
   readonly region: string;
   readonly bucket: string;
-  /** Where the name of the bucket goes: into the path, or in front of the host. */
-  readonly addressing: 'path' | 'virtual';
+  /** Where the name of the bucket goes: into the path, in front of the host, or nowhere: the endpoint is the bucket's own. */
+  readonly addressing: 'path' | 'virtual' | 'cname';
   readonly accessKeyId: string;
   readonly secretAccessKey: Secret;
-  /** The endpoint as callers reach it, in links; the same unless told. */
-  readonly publicEndpoint?: string;
+  /** Where callers reach the bucket, its name included; as we do unless told. */
+  readonly linkBaseUrl?: string;
 }
 
 /** One request, about the bucket or a key in it. */
@@ -32,16 +33,6 @@ export interface S3Request {
   readonly query?: Readonly<Record<string, string>>;
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: S3Body;
-}
-
-/** A body that can be sent again. */
-export interface S3Body {
-  readonly bytes: number;
-  /** Lower-case hexadecimal. */
-  readonly sha256: string;
-  /** In base64, as `Content-MD5` has it: the one checksum that every store looks at. */
-  readonly md5: string;
-  readonly open: () => Buffer | Readable;
 }
 
 /** A successful answer. */
@@ -76,13 +67,13 @@ export const createS3Client = (settings: {
   readonly clock: Clock;
 }): S3Client => {
   const { account, dispatcher, clock } = settings;
-  const { endpoint, publicEndpoint = endpoint, bucket, addressing, region } = account;
+  const { bucket, region, linkBaseUrl } = account;
   const credentials = {
     accessKeyId: account.accessKeyId,
     secretAccessKey: account.secretAccessKey.reveal(),
   };
-  const inside = placeOf(endpoint, bucket, addressing);
-  const outside = placeOf(publicEndpoint, bucket, addressing);
+  const inside = placeOf(account.endpoint, bucket, account.addressing);
+  const outside = linkBaseUrl === undefined ? inside : placeOf(linkBaseUrl, bucket, 'cname');
 
   const exchange = async (request: S3Request, what: string): Promise<S3Answer> => {
     const { method, key = '', query = {}, body } = request;
@@ -178,7 +169,7 @@ const placeOf = (endpoint: string, bucket: string, addressing: S3Account['addres
   return {
     origin: `${protocol}//${at}`,
     host: at,
-    path: addressing === 'virtual' ? base : `${base}/${bucket}`,
+    path: addressing === 'path' ? `${base}/${bucket}` : base,
   };
 };
 

@@ -107,6 +107,13 @@ describeImageStore('S3, the bucket in the host name, keys with a prefix', async 
   return subject(bench, bench.storeWith(account, { prefix: 'limner/one/' }));
 });
 
+describeImageStore('S3, at a domain of the bucket', async () => {
+  const bench = await startBench();
+  const { port, baseHost, bucket } = bench.emulator;
+  const account = { endpoint: `http://${bucket}.${baseHost}:${port}`, addressing: 'cname' } as const;
+  return subject(bench, bench.storeWith(account));
+});
+
 describe('pictures in S3', () => {
   let bench: Bench;
   beforeEach(async () => {
@@ -253,10 +260,13 @@ describe('pictures in S3', () => {
       expect(store.link(key, { ...order, expiresAtMs: nowMs })).toBeUndefined();
     });
 
-    it('lead to the public endpoint where there is one', () => {
-      const store = bench.storeWith({ publicEndpoint: 'https://s3.pictures.example' });
-      const link = store.link(key, { ...order, expiresAtMs: Date.now() + week });
-      expect(link).toMatch(/^https:\/\/s3\.pictures\.example\/pictures\/images\/call_1-0\?/);
+    it('lead to where callers reach the bucket, when that is elsewhere', async () => {
+      const { port, baseHost } = bench.emulator;
+      const store = bench.storeWith({ linkBaseUrl: `http://pictures.${baseHost}:${port}` });
+      await store.put(key, await bench.newFile(bytes));
+      const link = store.link(key, { ...order, expiresAtMs: Date.now() + 60_000 });
+      expect(link).toContain(`http://pictures.${baseHost}:${port}/images/call_1-0?`);
+      expect(await follow(link)).toMatchObject({ status: 200 });
     });
 
     it('that are permanent begin with the public address, and there are none without', () => {

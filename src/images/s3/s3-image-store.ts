@@ -1,11 +1,10 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
 import { text } from 'node:stream/consumers';
 import type { Clock } from '../../core/clock.ts';
 import { orMissing, removeFile } from '../durable-file.ts';
 import { assertImageKey, isImageKey } from '../image-key.ts';
 import type { ByteRange, ImageStore, LinkOrder, StoredFile } from '../image-store.ts';
-import type { S3Body, S3Client } from './s3-client.ts';
+import { bodyOf, fileBody } from './s3-body.ts';
+import type { S3Client } from './s3-client.ts';
 import { S3Error } from './s3-error.ts';
 import { elementOf, elementsOf } from './xml.ts';
 
@@ -14,8 +13,6 @@ const LONGEST_LINK_S = 7 * 24 * 60 * 60;
 
 /** Keys in one request to delete, at most. */
 const DELETED_TOGETHER = 1000;
-
-const readChunkBytes = 256 * 1024;
 
 /** What a store in a bucket needs. */
 export interface S3ImageStoreSettings {
@@ -152,29 +149,5 @@ const readEntry = (xml: string, prefix: string): StoredFile | undefined => {
     key,
     bytes: Number(elementOf(xml, 'Size')),
     modifiedAtMs: Date.parse(elementOf(xml, 'LastModified') ?? ''),
-  };
-};
-
-const bodyOf = (bytes: Buffer): S3Body => ({
-  bytes: bytes.length,
-  sha256: createHash('sha256').update(bytes).digest('hex'),
-  md5: createHash('md5').update(bytes).digest('base64'),
-  open: () => bytes,
-});
-
-/** A file, read once for its digests and once to be sent. */
-const fileBody = async (path: string): Promise<S3Body> => {
-  const [sha256, md5] = [createHash('sha256'), createHash('md5')];
-  let bytes = 0;
-  for await (const chunk of createReadStream(path, { highWaterMark: readChunkBytes })) {
-    sha256.update(chunk as Buffer);
-    md5.update(chunk as Buffer);
-    bytes += (chunk as Buffer).length;
-  }
-  return {
-    bytes,
-    sha256: sha256.digest('hex'),
-    md5: md5.digest('base64'),
-    open: () => createReadStream(path, { highWaterMark: readChunkBytes }),
   };
 };
