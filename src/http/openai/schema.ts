@@ -1,6 +1,6 @@
 import Type, { type Static } from 'typebox';
-import { answer, errorAnswers, keyErrors } from '../described.ts';
-import { AdjustmentSchema } from '../routes/generations/schema.ts';
+import { answer, errorAnswers, keyErrors, otherAnswer } from '../described.ts';
+import { AdjustmentSchema, IdempotencyKeyHeader } from '../routes/generations/schema.ts';
 import { ModelListSchema, ModelSchema } from '../routes/models/schema.ts';
 import { FieldsSchema } from './fields.ts';
 
@@ -32,7 +32,7 @@ const tags = ['OpenAI'];
 /** For addresses that `docs/openai.md` tells of and the document leaves out. */
 export const hidden = { hide: true } as const;
 
-const headers = {
+const answerHeaders = {
   'x-limner-task-id': {
     description: 'The task behind the answer, to be read at `/v1/images/generations/{task_id}`.',
     type: 'string',
@@ -46,8 +46,16 @@ const waits =
   'cuts the connection: the status is 200 from then on, and a failure is the error as the body. After nine minutes it is ' +
   '`result_not_ready`; the task goes on, also when the client hangs up. With `stream: true` the answer is `text/event-stream`.';
 
+const headers = Type.Object(IdempotencyKeyHeader);
+
 const response = {
-  200: answer('The pictures.', PicturesSchema, headers),
+  200: {
+    ...answer('The pictures.', PicturesSchema, answerHeaders),
+    content: {
+      ...answer('', PicturesSchema).content,
+      ...otherAnswer('', 'text/event-stream').content,
+    },
+  },
   ...errorAnswers(
     'invalid_json',
     'invalid_parameter',
@@ -80,6 +88,7 @@ export const generateSchema = {
   description: `OpenAI's \`images.generate\`. ${waits}`,
   tags,
   security,
+  headers,
   body: FieldsSchema,
   response,
 };
@@ -114,6 +123,7 @@ export const editSchema = {
   description: `OpenAI's \`images.edit\`, with one picture and without a mask. ${waits}`,
   tags,
   security,
+  headers,
   body: {
     content: {
       'multipart/form-data': { schema: EditForm },

@@ -316,6 +316,18 @@ const PreferHeader = {
   ),
 };
 
+/** The header that makes a request safe to repeat. */
+export const IdempotencyKeyHeader = {
+  'idempotency-key': Type.Optional(
+    Type.String({
+      minLength: 1,
+      maxLength: requestLimits.idempotencyKeyCharacters,
+      description:
+        'A name of your own for this request. Sending it again within 24 hours gives the same task instead of a second one.',
+    }),
+  ),
+};
+
 const taskHeaders = {
   'Retry-After': {
     description: 'Seconds until asking again makes sense; only while the task is open.',
@@ -337,14 +349,7 @@ export const createSchema = {
   security,
   headers: Type.Object({
     ...PreferHeader,
-    'idempotency-key': Type.Optional(
-      Type.String({
-        minLength: 1,
-        maxLength: requestLimits.idempotencyKeyCharacters,
-        description:
-          'A name of your own for this request. Sending it again within 24 hours gives the same task instead of a second one.',
-      }),
-    ),
+    ...IdempotencyKeyHeader,
   }),
   body: GenerationRequestSchema,
   response: {
