@@ -8,7 +8,7 @@ import { isTestMaterial } from './source-files.ts';
 /** Lower layers first: an area imports areas of lower layers only. */
 const layers: readonly (readonly string[])[] = [
   ['core', 'threads'],
-  ['config', 'database', 'providers', 'tasks', 'jobs', 'webhooks', 'images', 'access', 'observe'],
+  ['config', 'database', 'providers', 'tasks', 'jobs', 'webhooks', 'images', 'access', 'observe', 'fleet'],
   ['engine', 'actions'],
   ['http', 'cli'],
   ['app'],
@@ -22,6 +22,7 @@ const allowedSiblings = new Set([
   'jobs → database',
   'webhooks → database',
   'access → database',
+  'fleet → database',
 ]);
 
 /** Stores that only the composition root names, as `area/implementation`. */
@@ -32,6 +33,7 @@ const concreteStores = [
   'tasks/postgres',
   'jobs/sqlite',
   'jobs/pg-boss',
+  'fleet/postgres-fleet',
   'images/fs',
   'images/s3',
 ];
@@ -97,18 +99,18 @@ const faultOfDirection = (from: string, to: string): string | undefined => {
 const faultOfAdapter = (from: string, to: string): string | undefined => {
   const [adapter, target] = [adapterOf(from), adapterOf(to)];
   if (target !== undefined && target !== adapter) {
-    return from === 'src/providers/registry.ts' || from === 'src/app.ts'
+    return from === 'src/providers/registry.ts' || areaOf(from) === 'app'
       ? undefined
-      : 'only src/providers/registry.ts and src/app.ts name an adapter';
+      : 'only src/providers/registry.ts and the app name an adapter';
   }
   return undefined;
 };
 
 const faultOfStore = (from: string, to: string): string | undefined => {
   const store = storeOf(to);
-  return store === undefined || store === storeOf(from) || from === 'src/app.ts'
+  return store === undefined || store === storeOf(from) || areaOf(from) === 'app'
     ? undefined
-    : 'only src/app.ts names a concrete store';
+    : 'only the app names a concrete store';
 };
 
 /** What is wrong with a file itself, whatever it imports. */

@@ -2,14 +2,19 @@ import { createEnvironmentReader } from '../config/environment.ts';
 import { loadConfig } from '../config/load-config.ts';
 import type { Config } from '../config/config.ts';
 import type { ConfigFlags } from '../config/layers.ts';
+import type { NodeRole } from '../core/node-role.ts';
 import type { ApiClient } from './api-client.ts';
 import { CommandError, usageError } from './command-error.ts';
 import type { CliContext } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 
 /** The configuration of this installation; throws a `ConfigError`. */
-export const configOf = async (context: CliContext, flags: ConfigFlags): Promise<Config> =>
-  loadConfig({ env: context.env, cwd: context.cwd, flags, adapters: await context.program.adapters() });
+export const configOf = async (
+  context: CliContext,
+  flags: ConfigFlags,
+  role: NodeRole = 'all',
+): Promise<Config> =>
+  loadConfig({ env: context.env, cwd: context.cwd, flags, role, adapters: await context.program.adapters() });
 
 /** The address and key of `LIMNER_URL` and `LIMNER_API_KEY`; `undefined` without an address. */
 export const remoteOf = async (

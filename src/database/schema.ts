@@ -129,6 +129,17 @@ export interface WebhookDeliveryRow {
   readonly delivered_at: number | null;
 }
 
+/** One row per node of a fleet. */
+export interface NodeRow {
+  readonly id: string;
+  readonly role: string;
+  /** JSON of what it serves. */
+  readonly offer: string;
+  readonly started_at: number;
+  /** By the database's clock. */
+  readonly seen_at: number;
+}
+
 export interface Tables {
   readonly tasks: TaskRow;
   readonly calls: CallRow;
@@ -140,4 +151,5 @@ export interface Tables {
   readonly webhook_endpoints: WebhookEndpointRow;
   readonly webhook_secrets: WebhookSecretRow;
   readonly webhook_deliveries: WebhookDeliveryRow;
+  readonly nodes: NodeRow;
 }

@@ -11,20 +11,23 @@ interface Waiter {
 
 /** How many calls an upstream model handles at once, and who waits for a place. */
 export class Gate {
-  readonly #capacity: number;
+  readonly #capacity: () => number;
   readonly #onFree: () => void;
   readonly #waiters = new Set<Waiter>();
   #taken = 0;
 
-  /** @param onFree called whenever a place came free that nobody waits for. */
-  constructor(capacity: number, onFree: () => void) {
+  /**
+   * @param capacity how many places there are, which may change; what has begun gets one although there is none.
+   * @param onFree called whenever a place came free that nobody waits for.
+   */
+  constructor(capacity: () => number, onFree: () => void) {
     this.#capacity = capacity;
     this.#onFree = onFree;
   }
 
   /** Whether a call could start now without passing anybody who waits. */
   get isOpen(): boolean {
-    return this.#waiters.size === 0 && this.#taken < this.#capacity;
+    return this.#waiters.size === 0 && this.#taken < this.#capacity();
   }
 
   /** Takes places although none may be free: for what was let in or sent already. */
@@ -44,8 +47,9 @@ export class Gate {
   /** Waits for its turn. @throws the signal's reason when it is aborted first. */
   take(weight: number, signal: AbortSignal): Promise<Slot> {
     signal.throwIfAborted();
-    const fitting = Math.min(weight, this.#capacity);
-    if (this.#waiters.size === 0 && this.#taken + fitting <= this.#capacity)
+    const capacity = this.#places;
+    const fitting = Math.min(weight, capacity);
+    if (this.#waiters.size === 0 && this.#taken + fitting <= capacity)
       return Promise.resolve(this.force(fitting));
     return new Promise((resolve, reject) => {
       const leave = (): void => {
@@ -65,9 +69,14 @@ export class Gate {
     });
   }
 
+  get #places(): number {
+    return Math.max(1, this.#capacity());
+  }
+
   #admit(): void {
     for (const waiter of this.#waiters) {
-      if (this.#taken + waiter.weight > this.#capacity) return;
+      // Nothing is at work: then there is room for it, however few places are left.
+      if (this.#taken > 0 && this.#taken + waiter.weight > this.#places) return;
       this.#waiters.delete(waiter);
       waiter.grant(this.force(waiter.weight));
     }

@@ -9,12 +9,19 @@ import type { Logger } from '../observe/logger.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
 import type { WebhookStore } from '../webhooks/webhook-store.ts';
 
+/** What cleaning the spool works with. */
+export interface CleanSpoolParts {
+  readonly tasks: TaskStore;
+  readonly spool: Spool;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
 /** What clean-up works with. */
 export interface MaintenanceParts {
   readonly tasks: TaskStore;
   readonly webhooks: Pick<WebhookStore, 'deleteDeliveriesBefore'>;
   readonly images: ImageStore;
-  readonly spool: Spool;
   readonly clock: Clock;
   readonly logger: Logger;
   /** How long an ended task and its pictures are kept. */
@@ -60,7 +67,7 @@ const isNeeded = async (tasks: TaskStore, fileName: string): Promise<boolean> =>
 };
 
 /** Removes files on their way, written before the given time, that nobody waits for any more. @returns how many. */
-const removeStrays = async ({ tasks, spool }: MaintenanceParts, beforeMs: number): Promise<number> => {
+const removeStrays = async ({ tasks, spool }: CleanSpoolParts, beforeMs: number): Promise<number> => {
   let removed = 0;
   for await (const file of spool.list()) {
     if (file.modifiedAtMs > beforeMs || (await isNeeded(tasks, file.name))) continue;
@@ -87,34 +94,27 @@ const removeOrphans = async ({ tasks, images }: MaintenanceParts, beforeMs: numb
   return removed;
 };
 
-/** Cleans up now and then, until it is stopped. */
-export const startMaintenance = (parts: MaintenanceParts): { stop(): Promise<void> } => {
+/** Something that goes on until it is stopped. */
+interface Cleaning {
+  stop(): Promise<void>;
+}
+
+/** Works now and then, first at once; a round that fails is told of, and the next one comes. */
+const nowAndThen = (
+  { clock, logger }: { readonly clock: Clock; readonly logger: Logger },
+  round: () => Promise<void>,
+): Cleaning => {
   let isStopped = false;
   let cancel = (): void => {};
-  const startMs = parts.clock.nowMs();
-  const afterCrash = async (): Promise<void> => {
-    // Of an earlier process, and it has ended: the folder is ours.
-    const files = (await removeStrays(parts, startMs)) + (await removeOrphans(parts, startMs));
-    if (files > 0) parts.logger.info({ files }, 'removed files that nobody needs any more');
+  let current: Promise<void>;
+  const go = (): void => {
+    current = round()
+      .catch((fault: unknown) => logger.error({ err: fault }, 'clean-up failed'))
+      .then(() => {
+        if (!isStopped) cancel = clock.after(EVERY_MS, go);
+      });
   };
-  const round = async (): Promise<void> => {
-    const tasks = await removeExpired(parts);
-    if (tasks > 0) parts.logger.info({ tasks }, 'removed tasks past their time');
-    const deliveries = await removeOldDeliveries(parts);
-    if (deliveries > 0) parts.logger.info({ deliveries }, 'removed deliveries past their time');
-    await removeStrays(parts, parts.clock.nowMs() - UNKNOWN_AFTER_MS);
-  };
-  const attempt = (work: () => Promise<unknown>): Promise<unknown> =>
-    work().catch((fault: unknown) => parts.logger.error({ err: fault }, 'clean-up failed'));
-  const again = (): void => {
-    if (isStopped) return;
-    cancel = parts.clock.after(EVERY_MS, () => {
-      current = attempt(round).then(again);
-    });
-  };
-  let current: Promise<unknown> = attempt(afterCrash)
-    .then(() => attempt(round))
-    .then(again);
+  go();
   return {
     stop: async () => {
       isStopped = true;
@@ -122,4 +122,34 @@ export const startMaintenance = (parts: MaintenanceParts): { stop(): Promise<voi
       await current;
     },
   };
+};
+
+/** Cleans the spool of this process, first of what an earlier one left, until it is stopped. */
+export const startCleaningSpool = (parts: CleanSpoolParts): Cleaning => {
+  const startMs = parts.clock.nowMs();
+  let isFirst = true;
+  return nowAndThen(parts, async () => {
+    // Of an earlier process, and it has ended: the folder is ours.
+    const beforeMs = isFirst ? startMs : parts.clock.nowMs() - UNKNOWN_AFTER_MS;
+    isFirst = false;
+    const files = await removeStrays(parts, beforeMs);
+    if (files > 0) parts.logger.info({ files }, 'removed files that were on their way to nobody');
+  });
+};
+
+/** Cleans up what all processes share, until it is stopped; one of them does it for all. */
+export const startMaintenance = (parts: MaintenanceParts): Cleaning => {
+  const startMs = parts.clock.nowMs();
+  let isFirst = true;
+  return nowAndThen(parts, async () => {
+    if (isFirst) {
+      isFirst = false;
+      const files = await removeOrphans(parts, startMs);
+      if (files > 0) parts.logger.info({ files }, 'removed files that nobody needs any more');
+    }
+    const tasks = await removeExpired(parts);
+    if (tasks > 0) parts.logger.info({ tasks }, 'removed tasks past their time');
+    const deliveries = await removeOldDeliveries(parts);
+    if (deliveries > 0) parts.logger.info({ deliveries }, 'removed deliveries past their time');
+  });
 };

@@ -1,6 +1,7 @@
 /** Chooses the route of a task among those that serve its model, and counts the calls on each upstream model. */
 import type { ModelCatalog, Route } from '../providers/catalog.ts';
 import type { Clock } from '../core/clock.ts';
+import type { Fleet } from '../fleet/fleet.ts';
 import type { ProviderHealth } from './provider-health.ts';
 import { Gate } from './gate.ts';
 import { createPacer, type Pacer } from './pacer.ts';
@@ -29,11 +30,13 @@ export const createRouting = (
     health,
     random,
     clock,
+    fleet,
   }: {
     readonly models: ModelCatalog;
     readonly health: ProviderHealth;
     readonly random: () => number;
     readonly clock: Clock;
+    readonly fleet: Pick<Fleet, 'partOf'>;
   },
   onFree: () => void,
 ): Routing => {
@@ -44,7 +47,7 @@ export const createRouting = (
     const name = `${route.provider.name}/${upstreamModel}`;
     let known = gates.get(name);
     if (known === undefined) {
-      known = new Gate(route.provider.concurrency, onFree);
+      known = new Gate(() => fleet.partOf(name, route.provider.concurrency), onFree);
       gates.set(name, known);
     }
     return known;
@@ -75,8 +78,9 @@ export const createRouting = (
     gate,
     turnMs: ({ provider }, callId) => {
       if (provider.requestsPerMinute === undefined) return clock.nowMs();
-      const pacer = pacers.get(provider.name) ?? createPacer(provider.requestsPerMinute, clock);
-      pacers.set(provider.name, pacer);
+      const { name, requestsPerMinute } = provider;
+      const pacer = pacers.get(name) ?? createPacer(() => fleet.partOf(name, requestsPerMinute), clock);
+      pacers.set(name, pacer);
       return pacer.turnMs(callId);
     },
   };

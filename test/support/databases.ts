@@ -16,8 +16,8 @@ import { systemClock } from '../../src/observe/system-clock.ts';
 export interface TestDatabase {
   readonly database: Database;
   /** Runs one statement as it stands. */
-  query(sql: string): Promise<readonly Record<string, unknown>[]>;
-  close(): Promise<void>;
+  readonly query: (sql: string) => Promise<readonly Record<string, unknown>[]>;
+  readonly close: () => Promise<void>;
 }
 
 /** A PostgreSQL database with the job board that belongs to it. */

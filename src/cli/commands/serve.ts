@@ -1,3 +1,4 @@
+import { nodeRoles } from '../../core/node-role.ts';
 import { usageError } from '../command-error.ts';
 import { configOf, holding } from '../connect.ts';
 import type { CliContext } from '../context.ts';
@@ -15,15 +16,15 @@ export interface ServeOptions {
 
 /** Serves until the process is told to stop, and drains. */
 export const serve = async (context: CliContext, options: ServeOptions): Promise<number> => {
-  const { role, ...flags } = options;
-  if (role !== 'all') {
-    if (role !== 'api' && role !== 'worker')
-      throw usageError(`--role wants all, api or worker, not ${role}.`);
+  const { role: asked, ...flags } = options;
+  const role = nodeRoles.find((one) => one === asked);
+  if (role === undefined) throw usageError(`--role wants all, api or worker, not ${asked}.`);
+  const config = await configOf(context, flags, role);
+  if (role !== 'all' && config.database.kind === 'sqlite') {
     throw usageError(
-      `--role ${role} comes with PostgreSQL, which this version does not support yet; leave it out.`,
+      `--role ${role} is for nodes that share a PostgreSQL: set DATABASE_URL, or leave the role out.`,
     );
   }
-  const config = await configOf(context, flags);
   await holding(context, () => context.program.serve(config, context.interrupted));
   return exitCodes.ok;
 };

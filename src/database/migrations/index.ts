@@ -2,6 +2,7 @@
 import type { Sql } from '../compile.ts';
 import { tasksCallsImages } from './0001-tasks-calls-images.ts';
 import { webhooks } from './0002-webhooks.ts';
+import { nodes } from './0003-nodes.ts';
 
 /** One step of the schema. */
 export interface Migration {
@@ -9,7 +10,7 @@ export interface Migration {
   statements(sql: Sql): readonly string[];
 }
 
-export const migrations: readonly Migration[] = [tasksCallsImages, webhooks];
+export const migrations: readonly Migration[] = [tasksCallsImages, webhooks, nodes];
 
 /** A database that a newer Limner wrote. */
 class NewerSchema extends Error {

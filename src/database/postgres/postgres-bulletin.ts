@@ -92,6 +92,7 @@ export const openPostgresBulletin = async (settings: {
       isClosed = true;
       cancelReconnect();
       cancelFlush?.();
+      flush();
       await client?.end();
     },
   };

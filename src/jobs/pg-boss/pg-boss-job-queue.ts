@@ -13,6 +13,9 @@ import { jobIdOf } from './job-id.ts';
 /** Announcements travel under this topic; the text is the lane, a space and the key. */
 const TOPIC = 'job';
 
+/** Under this one, the task that something happened to. */
+const WAKE_TOPIC = 'wake';
+
 /** However quiet it is, the board is asked again after this: an announcement may be lost. */
 const LOOK_EVERY_MS = 2_000;
 
@@ -279,7 +282,11 @@ export const createPgBossJobQueue = (settings: {
       });
       running = { worker, held, jobs };
       board.watch();
-      unsubscribe = bulletin.subscribe(TOPIC, heard);
+      const leave = [
+        bulletin.subscribe(TOPIC, heard),
+        bulletin.subscribe(WAKE_TOPIC, (taskId) => held.wake(taskId)),
+      ];
+      unsubscribe = () => leave.forEach((each) => each());
       look();
       expireNowAndThen();
     },
@@ -287,7 +294,10 @@ export const createPgBossJobQueue = (settings: {
       counted = { ...counted, tasks: counted.tasks + 1 };
       bulletin.publish(TOPIC, `${encodeURIComponent(lane)} ${encodeURIComponent(keyId)}`);
     },
-    wake: (taskId) => running?.held.wake(taskId),
+    wake: (taskId) => {
+      if (running?.held.has(taskId) === true) running.held.wake(taskId);
+      else bulletin.publish(WAKE_TOPIC, taskId);
+    },
     advance: () => {
       for (const lane of lanes.values()) if (lane.isStarved) beginPull(lane);
     },

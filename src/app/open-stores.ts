@@ -1,0 +1,42 @@
+import { randomBytes } from 'node:crypto';
+import type { KeyStore } from '../access/keys.ts';
+import { createKeyStore } from '../access/sql-key-store.ts';
+import type { Config } from '../config/config.ts';
+import type { Clock } from '../core/clock.ts';
+import type { Database } from '../database/database.ts';
+import { systemClock } from '../observe/system-clock.ts';
+import { createTaskStore } from '../tasks/sql-task-store.ts';
+import type { TaskStore } from '../tasks/task-store.ts';
+import { createWebhookStore } from '../webhooks/sql-webhook-store.ts';
+import type { WebhookStore } from '../webhooks/webhook-store.ts';
+import { openSqliteFile } from './backbone.ts';
+
+/** The stores over a database. */
+export interface Stores {
+  readonly tasks: TaskStore;
+  readonly keys: KeyStore;
+  readonly webhooks: WebhookStore;
+}
+
+export const createStores = (database: Database, clock: Clock): Stores => ({
+  tasks: createTaskStore(database),
+  keys: createKeyStore(database, clock, randomBytes),
+  webhooks: createWebhookStore(database, clock, randomBytes),
+});
+
+/** Opens the stores without anybody at work: enough to manage keys and look at tasks. Others may have them open too. */
+export const openStores = async (config: Config): Promise<Stores & { close(): Promise<void> }> => {
+  const database = await openDatabase(config);
+  return { ...createStores(database, systemClock), close: () => database.close() };
+};
+
+const openDatabase = async ({ database, dataDir }: Config): Promise<Database> => {
+  if (database.kind === 'sqlite') return openSqliteFile(dataDir);
+  const { openPostgresDatabase } = await import('../database/postgres/postgres-database.ts');
+  return openPostgresDatabase({
+    url: database.url.reveal(),
+    clock: systemClock,
+    connections: 2,
+    enqueue: () => Promise.reject(new Error('Only a running Limner accepts tasks')),
+  });
+};
