@@ -60,7 +60,8 @@ export const readForm = async (
     // A form that is cut short ends its part so, also while nobody is reading it yet.
     part.on('error', (fault) => part.destroy(fault));
     if (!isPicture(name)) {
-      ignored.push(name);
+      // A part may lack its name, whatever the types of the parser say.
+      ignored.push(`${name}`);
       part.resume();
     } else if (uploads.length > 0) {
       part.resume();

@@ -528,6 +528,52 @@ describe('POST /openai/v1/images/edits', () => {
     expect(await server.spooled()).toEqual([]);
   });
 
+  test('takes parts without a name for fields that it does not know', async () => {
+    const body = [
+      ...['form-data; filename="x"', 'form-data', 'form-data; name="model"'].map(
+        (disposition) => `--b\r\nContent-Disposition: ${disposition}\r\n\r\njimeng\r\n`,
+      ),
+      '--b--\r\n',
+    ].join('');
+    const answer = await server.send('POST', EDITS, {
+      body,
+      headers: { 'content-type': 'multipart/form-data; boundary=b' },
+    });
+    expect([answer.statusCode, answer.json<{ error: { param: string } }>().error.param]).toEqual([
+      400,
+      'prompt',
+    ]);
+  });
+
+  test('keeps nothing of an upload that breaks off', async () => {
+    const other = await startTestServer();
+    try {
+      await other.app.listen({ host: '127.0.0.1', port: 0 });
+      const { port } = other.app.server.address() as AddressInfo;
+      const options = await formOf([...text, ['image', image, 'a']]);
+      const client = httpRequest({
+        host: '127.0.0.1',
+        port,
+        path: EDITS,
+        method: 'POST',
+        headers: { ...options?.headers, authorization: `Bearer ${other.keys.user}` },
+      }).on('error', () => undefined);
+      client.write(Buffer.from(options?.body as Buffer).subarray(0, 200_000));
+      await eventually(
+        async () => ((await other.spooled()).length > 0 ? true : undefined),
+        'the picture is on its way to the disk',
+      );
+      client.destroy();
+      await eventually(
+        async () => ((await other.spooled()).length === 0 ? true : undefined),
+        'the picture is given up',
+      );
+      expect(await other.stored()).toEqual({ tasks: 0, files: 0 });
+    } finally {
+      await other.close();
+    }
+  });
+
   test('refuses a form without a boundary', async () => {
     const answer = await server.send('POST', EDITS, {
       body: 'x',
