@@ -16,10 +16,10 @@ const openSubject = async () => {
   const clock = createManualClock();
   const faults: unknown[] = [];
   const open = () => createSqliteJobQueue({ database, clock, onFault: (_, fault) => faults.push(fault) });
-  const insertTask = async ({ taskId, keyId, lane }: Job, status: string): Promise<void> => {
+  const insertTask = async ({ taskId, keyId, lane }: Job, status: string, claim?: string): Promise<void> => {
     await query(
-      `insert into tasks (id, key_id, status, model, response_format, request, created_at, adjustments)
-       values ('${taskId}', '${keyId}', '${status}', '${lane}', 'url', '{}', 0, '[]')`,
+      `insert into tasks (id, key_id, status, model, response_format, request, created_at, adjustments, claim)
+       values ('${taskId}', '${keyId}', '${status}', '${lane}', 'url', '{}', 0, '[]', ${claim === undefined ? 'null' : `'${claim}'`})`,
     );
   };
   const insertJob = async ({ taskId, keyId, lane }: Job): Promise<void> => {
@@ -79,6 +79,18 @@ it('goes on with thousands a few at a time, and waits for none that is slow', as
   clock.advance(250);
   await settled();
   expect(new Set(handled).size).toBe(count);
+  endAll();
+  await queue.stop();
+  await close();
+});
+
+it('goes on with tasks that were cancelled while an upstream had a call, and with none that ended', async () => {
+  const { queue, insertTask, close } = await openSubject();
+  await insertTask(job('a', 1), 'failed', 'a claim');
+  await insertTask(job('a', 2), 'failed');
+  const { worker, handled, endAll } = createWorker(0);
+  await queue.start(worker);
+  expect(handled).toEqual([taskIdOf('a', 1)]);
   endAll();
   await queue.stop();
   await close();
