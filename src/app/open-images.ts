@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import { createFsImageStore } from '../images/fs/fs-image-store.ts';
@@ -29,6 +30,7 @@ export const openImages = async (config: Config, clock: Clock, logger: Logger): 
     prefix,
     publicBaseUrl,
     clock,
+    pause: (ms) => pause(ms),
   });
   const trial = await store.check();
   if (trial.state === 'misconfigured') {

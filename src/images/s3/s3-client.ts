@@ -4,7 +4,7 @@
  */
 import type { Readable } from 'node:stream';
 import { text } from 'node:stream/consumers';
-import { sign } from 'aws4';
+import aws4 from 'aws4';
 import type { Dispatcher } from 'undici';
 import type { Clock } from '../../core/clock.ts';
 import type { Secret } from '../../core/secret.ts';
@@ -52,6 +52,9 @@ export interface S3Client {
   presign(key: string, seconds: number, query: Readonly<Record<string, string>>): string;
 }
 
+/** Waits so many milliseconds; holds the process open, since somebody waits for the answer. */
+export type Pause = (ms: number) => Promise<void>;
+
 /** Of the empty body. */
 const EMPTY_SHA256 = 'e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855';
 
@@ -64,9 +67,10 @@ const PAUSES_MS = [200, 800] as const;
 export const createS3Client = (settings: {
   readonly account: S3Account;
   readonly dispatcher: Dispatcher;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'nowMs'>;
+  readonly pause: Pause;
 }): S3Client => {
-  const { account, dispatcher, clock } = settings;
+  const { account, dispatcher, clock, pause } = settings;
   const { bucket, region, linkBaseUrl } = account;
   const credentials = {
     accessKeyId: account.accessKeyId,
@@ -77,7 +81,7 @@ export const createS3Client = (settings: {
 
   const exchange = async (request: S3Request, what: string): Promise<S3Answer> => {
     const { method, key = '', query = {}, body } = request;
-    const signed = sign(
+    const signed = aws4.sign(
       {
         service: 's3',
         region,
@@ -127,7 +131,7 @@ export const createS3Client = (settings: {
         return await exchange(request, what);
       } catch (fault) {
         if (!isPassing(fault)) throw fault;
-        await new Promise<void>((resolve) => clock.after(pauseMs, resolve));
+        await pause(pauseMs);
       }
     }
     return exchange(request, what);
@@ -136,7 +140,7 @@ export const createS3Client = (settings: {
   return {
     send,
     presign: (key, seconds, query) => {
-      const signed = sign(
+      const signed = aws4.sign(
         {
           service: 's3',
           region,

@@ -15,14 +15,7 @@ import type { ImageStore } from '../image-store.ts';
 import { createS3Client, type S3Account } from './s3-client.ts';
 import { createS3ImageStore, type S3ImageStoreSettings } from './s3-image-store.ts';
 
-/** The time of the system, and no waiting between two attempts. */
-const impatient: Clock = {
-  nowMs: () => Date.now(),
-  after: (_delayMs, callback) => {
-    const waiting = setImmediate(callback);
-    return () => clearImmediate(waiting);
-  },
-};
+const ofSystem: Pick<Clock, 'nowMs'> = { nowMs: () => Date.now() };
 
 /** Node does not resolve sub-domains of localhost. */
 const toLoopback: LookupFunction = (_host, options, done) => {
@@ -38,7 +31,7 @@ interface Bench extends AsyncDisposable {
   close(): Promise<void>;
   storeWith(
     account?: Partial<S3Account>,
-    settings?: Partial<S3ImageStoreSettings> & { readonly clock?: Clock },
+    settings?: Partial<S3ImageStoreSettings> & { readonly clock?: Pick<Clock, 'nowMs'> },
   ): ImageStore;
 }
 
@@ -65,7 +58,7 @@ const startBench = async (options?: S3EmulatorOptions): Promise<Bench> => {
       await writeFile(path, bytes);
       return path;
     },
-    storeWith: (account, { clock = impatient, ...settings } = {}) =>
+    storeWith: (account, { clock = ofSystem, ...settings } = {}) =>
       createS3ImageStore({
         client: createS3Client({
           account: {
@@ -77,6 +70,7 @@ const startBench = async (options?: S3EmulatorOptions): Promise<Bench> => {
           },
           dispatcher,
           clock,
+          pause: async () => {},
         }),
         clock,
         prefix: '',
@@ -211,7 +205,7 @@ describe('pictures in S3', () => {
     it('work without a key, until the very second that was told', async () => {
       let nowMs = 1_700_000_000_900;
       await using timed = await startBench({ now: () => nowMs });
-      const clock = { nowMs: () => nowMs, after: () => () => {} };
+      const clock = { nowMs: () => nowMs };
       const store = timed.storeWith({}, { clock });
       await store.put(key, await timed.newFile(bytes));
       const link = store.link(key, { ...order, expiresAtMs: nowMs + 60_000 });

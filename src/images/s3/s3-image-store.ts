@@ -17,7 +17,7 @@ const DELETED_TOGETHER = 1000;
 /** What a store in a bucket needs. */
 export interface S3ImageStoreSettings {
   readonly client: S3Client;
-  readonly clock: Clock;
+  readonly clock: Pick<Clock, 'nowMs'>;
   /** In front of every key; empty, or with a slash at its end. */
   readonly prefix: string;
   /** Where anyone may read the bucket, without a slash at its end; permanent links begin with it. */
