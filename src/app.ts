@@ -12,6 +12,7 @@ import { connectProvider, providersOf, wireModels } from './app/wire-models.ts';
 import type { Config } from './config/config.ts';
 import type { Clock } from './core/clock.ts';
 import { LimnerError } from './core/errors.ts';
+import { adoptSpooled } from './engine/adopt-spooled.ts';
 import { createBacklog } from './engine/backlog.ts';
 import type { EngineParts } from './engine/engine-parts.ts';
 import type { ReachFaultPoint } from './engine/fault-points.ts';
@@ -70,7 +71,7 @@ export const createApp = async ({
 }: AppSettings): Promise<App> => {
   const { images, close: closeImages } = await openImages(config, clock, logger);
   const backbone = await openBackbone(config, clock, logger);
-  const { database, queue, events, duties, fleet, holder } = backbone;
+  const { database, queue, events, duties, fleet, holder, adopt } = backbone;
   const { tasks, keys, webhooks } = createStores(database, clock);
   const spool = await createSpool({ folder: join(backbone.folder, 'spool') });
   await spool.sweep();
@@ -160,6 +161,7 @@ export const createApp = async ({
   /** What nodes that work do, each for its own tasks or one of them for all. */
   const beginWork = async (): Promise<void> => {
     await queue.start(runner);
+    if (adopt !== undefined) await adoptSpooled({ tasks, spool }, adopt);
     await duties.hold('clean-up', () => {
       const maintenance = startMaintenance({ tasks, webhooks, images, clock, logger, taskTtlMs });
       return () => maintenance.stop();

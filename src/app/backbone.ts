@@ -8,7 +8,7 @@ import { lockFolder } from '../database/sqlite/folder-lock.ts';
 import { openSqliteDatabase } from '../database/sqlite/sqlite-database.ts';
 import { type Fleet, fleetOfOne } from '../fleet/fleet.ts';
 import { createOwnDuties, type Duties } from '../jobs/duties.ts';
-import type { JobQueue } from '../jobs/job-queue.ts';
+import type { Job, JobQueue } from '../jobs/job-queue.ts';
 import { createSqliteJobQueue } from '../jobs/sqlite/sqlite-job-queue.ts';
 import { createTaskEvents, type TaskEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
@@ -25,6 +25,8 @@ export interface Backbone {
   readonly folder: string;
   /** Who has what lies in that folder; absent where everybody who works has it. */
   readonly holder?: string;
+  /** Takes up a task whose files lie here; absent where nobody else could have it. */
+  readonly adopt?: (job: Job) => void;
   /** Lets go of everything, after the queue and the duties were stopped. */
   close(): Promise<void>;
 }

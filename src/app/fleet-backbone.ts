@@ -100,6 +100,7 @@ export const openFleetBackbone = async ({
     fleet,
     folder: folder.path,
     holder: folder.id,
+    adopt: (job) => queue.adopt(job),
     close: async () => {
       await fleet.leave();
       events.close();

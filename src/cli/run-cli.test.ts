@@ -63,7 +63,7 @@ describe('the command line itself', () => {
   it.each([
     [['genrate'], /unknown command 'genrate'[\s\S]*Did you mean generate\?/],
     [['generate'], /missing required argument 'prompt'/],
-    [['serve', '--role', 'api'], /comes with PostgreSQL/],
+    [['serve', '--role', 'api'], /set DATABASE_URL/],
     [['serve', '--role', 'cook'], /--role wants all, api or worker, not cook/],
     [['generate', 'x', '-n', 'two'], /-n wants a number, not two/],
     [['generate', 'x', '-r', 'nowhere.png'], /The reference nowhere\.png cannot be read/],

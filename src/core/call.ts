@@ -36,8 +36,8 @@ export interface CallRequest {
 export type Output =
   /** To be downloaded. */
   | { readonly at: 'link'; readonly url: string }
-  /** It came inside the answer and lies, decoded, in the spool under this name. */
-  | { readonly at: 'spool'; readonly name: string };
+  /** It came inside the answer and lies, decoded, in the spool under this name; of this node, in a fleet. */
+  | { readonly at: 'spool'; readonly name: string; readonly holder?: string };
 
 /**
  * The stored path of a call (design §2). Each change is one durable write:

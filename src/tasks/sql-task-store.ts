@@ -62,6 +62,19 @@ const openCall = prepare<{ id: string }, Pick<CallRow, 'id'>>('openCall', (db, v
     .where('state', 'not in', ['stored', 'failed']),
 );
 
+const taskOfCall = prepare<{ call_id: string }, Pick<TaskRow, 'id' | 'key_id' | 'model' | 'created_at'>>(
+  'taskOfCall',
+  (db, value) =>
+    db
+      .selectFrom('calls')
+      .innerJoin('tasks', 'tasks.id', 'calls.task_id')
+      .select(['tasks.id', 'tasks.key_id', 'tasks.model', 'tasks.created_at'])
+      .where('calls.id', '=', value('call_id'))
+      .where((eb) =>
+        eb.or([eb('tasks.status', 'in', ['pending', 'processing']), eb('tasks.claim', 'is not', null)]),
+      ),
+);
+
 interface PageValues {
   readonly key_id: string;
   readonly before: string;
@@ -183,6 +196,11 @@ export const createTaskStore = (database: Database): TaskStore => {
     isFileKnown: async (key) => (await firstRow(read, imageByFile, { file_key: key })) !== undefined,
 
     isOpen: async (taskId) => (await firstRow(read, openTask, { id: taskId })) !== undefined,
+
+    taskOfCall: async (callId) => {
+      const row = await firstRow(read, taskOfCall, { call_id: callId });
+      return row && { taskId: row.id, keyId: row.key_id, model: row.model, createdAtMs: row.created_at };
+    },
 
     isCallOpen: async (callId) => (await firstRow(read, openCall, { id: callId })) !== undefined,
   };

@@ -109,6 +109,14 @@ export interface TaskQuery {
   readonly createdBeforeMs?: number;
 }
 
+/** What is to be known of a task to go on with it. */
+export interface OpenTask {
+  readonly taskId: string;
+  readonly keyId: string;
+  readonly model: string;
+  readonly createdAtMs: number;
+}
+
 /** A page of tasks. */
 export interface TaskPage {
   readonly tasks: readonly Task[];
@@ -163,6 +171,8 @@ export interface TaskStore {
   isFileKnown(fileKey: string): Promise<boolean>;
   /** Whether the task exists and has not ended. */
   isOpen(taskId: string): Promise<boolean>;
+  /** The task of a call, while it has work left. */
+  taskOfCall(callId: string): Promise<OpenTask | undefined>;
   /** Whether the call has not ended: somebody may still need the files that it left on their way. */
   isCallOpen(callId: string): Promise<boolean>;
 }

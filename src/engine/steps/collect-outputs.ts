@@ -200,7 +200,9 @@ const fetched = async (
   name: string,
   route: Route | undefined,
 ): Promise<unknown> => {
-  if (output.at === 'spool') return new OutputGone();
+  if (output.at === 'spool') {
+    return output.holder === run.parts.holder ? new OutputGone() : new OutputElsewhere();
+  }
   const { trustedHost } = route?.provider ?? {};
   try {
     await download(run.parts, output.url, name, {
@@ -251,6 +253,11 @@ class OutputGone extends Error {
   override readonly name = 'OutputGone';
 }
 
+/** The spooled picture of an answer lies on the disk of another node, which may come back. */
+class OutputElsewhere extends Error {
+  override readonly name = 'OutputElsewhere';
+}
+
 const failureOf = (fault: unknown): CallFailure => {
   if (fault instanceof FetchFailed || fault instanceof FetchRefused) {
     return {
@@ -266,6 +273,15 @@ const failureOf = (fault: unknown): CallFailure => {
       message: 'The provider sent a file that is not a picture, or is a damaged one.',
       charged: 'yes',
       retryable: false,
+    };
+  }
+  if (fault instanceof OutputElsewhere) {
+    return {
+      code: 'output_lost',
+      message:
+        'The picture arrived at a node that was lost before it was stored, and lies on the disk of that node.',
+      charged: 'yes',
+      retryable: true,
     };
   }
   if (fault instanceof OutputGone) {

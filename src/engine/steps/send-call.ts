@@ -252,10 +252,13 @@ const accept = async (
 };
 
 /** The upstream is done: what it made is written down before anything else. */
+const held = (output: Output, holder: string | undefined): Output =>
+  output.at === 'spool' && holder !== undefined ? { ...output, holder } : output;
+
 export const storeProduced = async (run: TaskRun, call: Call, produced: Produced): Promise<void> => {
   await run.move(
     call.slot,
-    { state: 'produced', outputs: produced.outputs },
+    { state: 'produced', outputs: produced.outputs.map((output) => held(output, run.parts.holder)) },
     { adjustments: produced.adjustments ?? [] },
   );
   run.releaseSlot(call);

@@ -114,6 +114,8 @@ interface Lane {
 export interface FleetJobQueue extends JobQueue {
   /** Puts up the jobs of all tasks with work left, in case the board was lost. */
   restore(): Promise<void>;
+  /** Goes on with a job now, whoever has it: what it needs lies with this node. */
+  adopt(job: Job): void;
 }
 
 /**
@@ -315,6 +317,9 @@ export const createPgBossJobQueue = (settings: {
         after = rows.at(-1)?.id ?? after;
         count = rows.length;
       }
+    },
+    adopt: (job) => {
+      if (running?.held.has(job.taskId) === false) running.held.begin(job);
     },
     stop: async () => {
       const stopping = running;

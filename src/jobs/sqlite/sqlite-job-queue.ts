@@ -104,8 +104,8 @@ export const createSqliteJobQueue = (settings: {
       for (const row of await database.read.all(allJobs, {})) {
         const job = { taskId: row.task_id, lane: row.lane, keyId: row.key_id, createdAtMs: row.created_at };
         // NOTE: what had begun before a crash does not queue again: an upstream may be at work on it, or done.
-        if (row.status === 'processing') begun.push(job);
-        else laneOf(job).push(job.keyId, job);
+        if (row.status === 'pending') laneOf(job).push(job.keyId, job);
+        else begun.push(job);
       }
       void held.recover(begun);
       advance();
