@@ -59,6 +59,8 @@ const start = (): Promise<LimnerProcess> =>
   });
 
 let limner = await start();
+// However this ends, it leaves no process behind.
+process.on('exit', () => void limner.kill());
 let isOver = false;
 let kills = 0;
 let cancels = 0;
