@@ -2,6 +2,7 @@ import type { Adjustment } from '../core/adjustment.ts';
 import { costOf, isCallEnded } from '../core/call.ts';
 import type { Call, CallRequest, CallStep } from '../core/call.ts';
 import type { CallFailure } from '../core/failure.ts';
+import { LimnerError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { Image } from '../core/image.ts';
 import { type ModelCard, priceOf } from '../core/model-card.ts';
@@ -107,7 +108,9 @@ export class TaskRun {
     const atMs = clock.nowMs();
     this.calls.push(...requests.map((request, slot) => this.#newCall(route.provider.name, request, slot)));
     this.#tell(adjustments);
-    this.#must(await tasks.start(this.#claim, { calls: this.calls, adjustments: this.adjustments, atMs }));
+    await this.#write(() =>
+      tasks.start(this.#claim, { calls: this.calls, adjustments: this.adjustments, atMs }),
+    );
     this.parts.reach('after-start');
     events.changed(this.task.id);
   }
@@ -116,7 +119,7 @@ export class TaskRun {
   async move(slot: number, reached: CallStep, brought: Brought = {}): Promise<void> {
     const call = this.callOf(slot);
     const step = this.#priced(call, reached);
-    this.#must(await this.parts.tasks.record(this.#claim, call.id, step, brought));
+    await this.#write(() => this.parts.tasks.record(this.#claim, call.id, step, brought));
     this.images.push(...(brought.images ?? []));
     this.#tell(brought.adjustments ?? []);
     if (brought.next !== undefined) this.calls.push(brought.next);
@@ -192,7 +195,8 @@ export class TaskRun {
   async finish(ending: Ending): Promise<void> {
     const { tasks, clock, events, logger, reach } = this.parts;
     reach('before-finish');
-    this.#must(await tasks.finish(this.#claim, ending, clock.nowMs()));
+    const atMs = clock.nowMs();
+    await this.#write(() => tasks.finish(this.#claim, ending, atMs));
     reach('after-finish');
     events.changed(this.task.id);
     logger.info(
@@ -311,7 +315,7 @@ export class TaskRun {
     adjustments: readonly Adjustment[],
   ): Promise<void> {
     const ended = { callId: failed.id, step: this.#priced(failed, { state: 'failed', failure }) };
-    this.#must(await this.parts.tasks.retry(this.#claim, ended, { calls, adjustments }));
+    await this.#write(() => this.parts.tasks.retry(this.#claim, ended, { calls, adjustments }));
     this.#countTry(failed.slot, failure);
     this.#tell(adjustments);
     for (const call of calls) {
@@ -352,6 +356,23 @@ export class TaskRun {
 
   #replace(call: Call): void {
     this.calls[this.calls.findIndex((candidate) => candidate.slot === call.slot)] = call;
+  }
+
+  /** Writes, however long the database is away: what an upstream has answered is known here and nowhere else. */
+  async #write(write: () => Promise<Written>): Promise<void> {
+    for (;;) {
+      try {
+        this.#must(await write());
+        return;
+      } catch (fault) {
+        if (!(fault instanceof LimnerError) || fault.code !== 'database_unavailable') throw fault;
+        this.signal.throwIfAborted();
+        this.parts.logger.error(
+          { task: this.task.id, err: fault.cause },
+          'the database is away, and waited for',
+        );
+      }
+    }
   }
 
   #must(written: Written): void {
