@@ -185,6 +185,13 @@ describe.concurrent('the program with a bucket', { timeout: 60_000 }, () => {
     const etag = part.headers.get('etag') ?? '';
     expect((await fetch(link, { headers: { 'if-none-match': etag } })).status).toBe(304);
     expect(whole?.length).toBeGreaterThan(1_000);
+
+    s3.faults.set([away]);
+    const refused = await fetch(link);
+    expect(refused.status).toBe(500);
+    expect(await refused.text()).toContain(
+      'The store that keeps the pictures of this server is not to be had',
+    );
     expect(await limner.stop()).toBe(0);
   });
 

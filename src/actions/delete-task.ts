@@ -20,5 +20,5 @@ export const deleteTask = async (parts: DeleteTaskParts, { taskId, keyId }: Task
   parts.events.changed(taskId);
   parts.queue.wake(taskId);
   // The rows are gone, so no link reaches a file any more; the sweep of orphans takes what stays behind here.
-  await Promise.allSettled(fileKeys.map((key) => parts.images.delete(key)));
+  await Promise.allSettled([parts.images.delete(...fileKeys)]);
 };

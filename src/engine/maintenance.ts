@@ -42,7 +42,7 @@ const removeExpired = async (parts: MaintenanceParts): Promise<number> => {
   let removed = 0;
   for (let batch = BATCH; batch === BATCH;) {
     const { tasks, fileKeys } = await parts.tasks.deleteEndedBefore(nowMs - parts.taskTtlMs, BATCH);
-    for (const key of fileKeys) await parts.images.delete(key);
+    await parts.images.delete(...fileKeys);
     batch = tasks;
     removed += tasks;
   }
@@ -60,9 +60,12 @@ const removeOldDeliveries = async ({ webhooks, clock }: MaintenanceParts): Promi
   return removed;
 };
 
+/** The call or task that a file is named for. */
+const ownerOf = (fileName: string): string => fileName.split('-', 1)[0] ?? '';
+
 /** Whether the call or task that a file is named for may still need it. */
 const isNeeded = async (tasks: TaskStore, fileName: string): Promise<boolean> => {
-  const [owner = ''] = fileName.split('-');
+  const owner = ownerOf(fileName);
   return isId('call', owner) ? tasks.isCallOpen(owner) : tasks.isOpen(owner);
 };
 
@@ -85,8 +88,11 @@ const removeOrphans = async ({ tasks, images }: MaintenanceParts, beforeMs: numb
   let removed = 0;
   for await (const file of images.list()) {
     if (file.modifiedAtMs > beforeMs) continue;
+    const name = file.key.slice(file.key.indexOf('/') + 1);
+    // A bucket may hold what is not ours.
+    if (!isId('call', ownerOf(name)) && !isId('task', ownerOf(name))) continue;
     // NOTE: in this order: the write that ends a call is the one that makes its pictures known.
-    if (await isNeeded(tasks, file.key.slice(file.key.indexOf('/') + 1))) continue;
+    if (await isNeeded(tasks, name)) continue;
     if (await tasks.isFileKnown(file.key)) continue;
     await images.delete(file.key);
     removed += 1;

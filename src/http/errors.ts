@@ -65,7 +65,7 @@ const known: Readonly<Record<string, readonly [ErrorCode, string]>> = {
 
 const somethingWrong = 'Something went wrong here. Trying again may help.';
 
-/** What SQLite and the operating system say when nothing can be written; they cross threads as texts. */
+/** What SQLite, the operating system and a store of pictures say when nothing can be written or read; they cross threads as texts. */
 const storageTrouble = (fault: unknown): string | undefined => {
   const text =
     fault instanceof Error ? `${fault.message} ${(fault as NodeJS.ErrnoException).code ?? ''}` : '';
@@ -73,6 +73,8 @@ const storageTrouble = (fault: unknown): string | undefined => {
     return 'The disk of this server is full, so nothing was stored. Its operator has to make room.';
   if (/database is locked/.test(text))
     return 'Another process keeps the database of this server locked, so nothing was stored. Try again later.';
+  if (fault instanceof Error && /^S3(Error|Unreachable)$/.test(fault.name))
+    return 'The store that keeps the pictures of this server is not to be had. Try again later.';
   return undefined;
 };
 
