@@ -195,6 +195,19 @@ describe.concurrent('the program with a bucket', { timeout: 60_000 }, () => {
     expect(await limner.stop()).toBe(0);
   });
 
+  it('removes what a crash left in the bucket, and nothing that is not its own', async ({ expect }) => {
+    await using s3 = await startS3Emulator();
+    await using folder = await createDataFolder();
+    const { objects } = bucketOf(s3);
+    const old = { body: Buffer.from('old'), etag: '"old"', headers: {}, at: 0 };
+    const [orphan, foreign] = ['images/call_01jd0000000000000000000000-0', 'backups/database.sql'];
+    for (const key of [orphan, foreign]) objects.set(key, old);
+    const limner = await startLimner(await settingsFor(folder, storage(s3)));
+    await eventually(async () => !objects.has(orphan) || undefined, 'the orphan is removed');
+    expect([...objects.keys()]).toEqual([foreign]);
+    expect(await limner.stop()).toBe(0);
+  });
+
   it('dies while the store is away, and brings the paid picture to it after its next start', async ({
     expect,
   }) => {
