@@ -10,6 +10,11 @@ type Report = (path: Path, message: string) => void;
 /** What MinIO, Ceph and R2 take for the region when nothing else was set there. */
 const usualRegion = 'us-east-1';
 
+const credentials = [
+  ['access_key_id', 'LIMNER_S3_ACCESS_KEY_ID'],
+  ['secret_access_key', 'LIMNER_S3_SECRET_ACCESS_KEY'],
+] as const;
+
 /** Reports what does not go together; a fault of ours stays one when the first picture comes. */
 export const resolveStorage = (tree: StorageTree, report: Report): StorageConfig => {
   const { kind = 'fs', ...keys } = tree;
@@ -26,8 +31,8 @@ const resolveS3 = (keys: Omit<StorageTree, 'kind'>, report: Report): S3Config =>
     keys[key] === undefined ? undefined : baseAddress(keys[key], at(key), report);
   const { bucket = '', region = usualRegion } = keys;
   if (keys.bucket === undefined) report(at('bucket'), 'is missing: the bucket that pictures are kept in');
-  for (const key of ['access_key_id', 'secret_access_key'] as const) {
-    if (keys[key] === undefined) report(at(key), `is missing (or LIMNER_S3_${key.toUpperCase()})`);
+  for (const [key, variable] of credentials) {
+    if (keys[key] === undefined) report(at(key), `is missing (or ${variable})`);
   }
   if (keys.endpoint === undefined && keys.region === undefined) {
     report(at('region'), 'is missing: the region of the bucket at AWS; for another store write its endpoint');

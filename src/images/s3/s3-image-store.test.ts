@@ -27,8 +27,8 @@ interface Bench extends AsyncDisposable {
   readonly emulator: S3Emulator;
   readonly dispatcher: Dispatcher;
   readonly objects: Bucket['objects'];
-  newFile(bytes: Uint8Array): Promise<string>;
-  close(): Promise<void>;
+  readonly newFile: (bytes: Uint8Array) => Promise<string>;
+  readonly close: () => Promise<void>;
   storeWith(
     account?: Partial<S3Account>,
     settings?: Partial<S3ImageStoreSettings> & { readonly clock?: Pick<Clock, 'nowMs'> },
@@ -152,7 +152,7 @@ describe('pictures in S3', () => {
     bench.emulator.faults.set([{ match: 'get', fault: 'cut_body' }]);
     const stream = await store.open(key);
     if (stream === undefined) throw new Error('The picture is not there');
-    await expect(buffer(stream)).rejects.toThrow();
+    await expect(buffer(stream)).rejects.toThrow(/closed|ECONNRESET|aborted/);
   });
 
   it.each<[string, Partial<S3Account>, string]>([
@@ -236,13 +236,14 @@ describe('pictures in S3', () => {
       ['another signature', (link) => link.replace(/.$/, (last) => (last === '0' ? '1' : '0'))],
       ['no signature', (link) => link.replace(/\?.*/, '')],
     ])('are refused with %s', async (_name, tamper) => {
-      const store = bench.storeWith();
-      for (const each of [key, 'images/call_2-0']) await store.put(each, await bench.newFile(bytes));
-      const link = store.link(key, { ...order, expiresAtMs: Math.floor(Date.now() / 1000) * 1000 + 60_000 });
-      // Within the second that the link was made in or the next.
-      const exact = (link ?? '').replace(/X-Amz-Expires=59/, 'X-Amz-Expires=60');
-      if (exact === link) expect(await follow(link)).toMatchObject({ status: 200 });
-      expect(await follow(tamper(exact))).toMatchObject({ status: 403 });
+      const clock = createManualClock();
+      await using still = await startBench({ now: () => clock.nowMs() });
+      const store = still.storeWith({}, { clock });
+      for (const each of [key, 'images/call_2-0']) await store.put(each, await still.newFile(bytes));
+      const link = store.link(key, { ...order, expiresAtMs: clock.nowMs() + 60_000 }) ?? '';
+      expect(await follow(link)).toMatchObject({ status: 200 });
+      expect(tamper(link)).not.toBe(link);
+      expect(await follow(tamper(link))).toMatchObject({ status: 403 });
     });
 
     it('are left to Limner when they should work for longer than a week, or no longer', () => {
