@@ -57,7 +57,10 @@ export const openEmbeddedBackbone = async (
 ): Promise<Backbone> => {
   await mkdir(config.dataDir, { recursive: true, mode: 0o700 });
   const lock = lockFolder(config.dataDir, clock.nowMs());
-  const database = await openSqliteFile(config.dataDir);
+  const database = await openSqliteFile(config.dataDir).catch((fault: unknown) => {
+    lock.release();
+    throw fault;
+  });
   return {
     database,
     queue: createSqliteJobQueue({

@@ -59,6 +59,9 @@ export const openFleetBackbone = async ({
     clock,
     connections,
     enqueue: enqueueOn(board),
+  }).catch(async (fault: unknown) => {
+    await board.close();
+    throw fault;
   });
   const bulletin = await openPostgresBulletin({ url, clock, onFault });
   const fleet = await joinFleet({ database, bulletin, clock, node: { id: folder.id, role, offer }, onFault });

@@ -24,6 +24,17 @@ export interface OpenKeys {
   close(): Promise<void>;
 }
 
+/** Which schema the database has. */
+export interface SchemaReport {
+  readonly database: 'sqlite' | 'postgres';
+  readonly version: number;
+  /** The newest that this program knows. */
+  readonly known: number;
+  readonly pending: readonly string[];
+  /** Of pg-boss's own tables, in PostgreSQL. */
+  readonly jobs?: { readonly version: number; readonly known: number };
+}
+
 /** The parts of the program above the command line, loaded when a command needs them. */
 export interface Program {
   adapters(): Promise<readonly AdapterDescription[]>;
@@ -32,6 +43,9 @@ export interface Program {
   /** Throws `DataFolderHeld` when another process works on the folder. */
   embed(config: Config): Promise<EmbeddedApp>;
   openKeys(config: Config): Promise<OpenKeys>;
+  schemaStatus(config: Config): Promise<SchemaReport>;
+  /** Brings the schema up to this program's version and answers what it was before. */
+  migrateSchema(config: Config): Promise<SchemaReport>;
   /** Tells whether an error says that another process works on the data folder. */
   isFolderHeld(error: unknown): boolean;
 }

@@ -157,6 +157,14 @@ const createProgram = (context: CliContext, run: (command: Promise<number>) => P
     .description('Print the JSON Schema of limner.yaml.')
     .action(async () => run((await import('./commands/config.ts')).printSchema(context)));
 
+  const db = program.command('db').description("Look at the database's schema and migrate it.");
+  printing(db, 'status', 'Tell which version the schema has and what is pending.').action(async (options) =>
+    run((await import('./commands/db.ts')).showStatus(context, options)),
+  );
+  printing(db, 'migrate', 'Bring the schema up to this version, as a start of the server does.').action(
+    async (options) => run((await import('./commands/db.ts')).migrate(context, options)),
+  );
+
   program
     .command('upstreams')
     .description("Run the emulators of the vendors' APIs.")

@@ -17,7 +17,15 @@ export const createProgram = (stdout: Terminal): Program => ({
   embed,
   openKeys: async (config) => {
     const { openStores } = await import('../app/open-stores.ts');
-    return openStores(config);
+    return explaining(openStores(config));
+  },
+  schemaStatus: async (config) => {
+    const { schemaStatus } = await import('../app/schema.ts');
+    return explaining(schemaStatus(config));
+  },
+  migrateSchema: async (config) => {
+    const { migrateSchema } = await import('../app/schema.ts');
+    return explaining(migrateSchema(config));
   },
   isFolderHeld: (error) => error instanceof Error && error.name === 'FolderHeld',
 });
@@ -51,11 +59,16 @@ const serve = async (config: Config, stop: AbortSignal, stdout: Terminal): Promi
 
 const startApp = async (settings: AppSettings): Promise<App> => {
   const { createApp } = await import('../app.ts');
-  return createApp(settings).catch((error: unknown) => {
-    if (!(error instanceof Error) || error.name !== 'StoreMisconfigured') throw error;
-    throw new CommandError(error.message, { cause: error });
-  });
+  return explaining(createApp(settings));
 };
+
+/** Tells faults that are not Limner's in a sentence. */
+const explaining = <Result>(work: Promise<Result>): Promise<Result> =>
+  work.catch(async (fault: unknown) => {
+    const { explain } = await import('../app/explain.ts');
+    const sentence = explain(fault);
+    throw sentence === undefined ? fault : new CommandError(sentence, { cause: fault });
+  });
 
 /** What to do about an address that cannot be listened on. */
 const cannotListen = (error: unknown, { server }: Config): unknown => {

@@ -26,7 +26,8 @@ export interface TestPostgres extends TestDatabase {
   readonly board: JobBoard;
 }
 
-const operationModules = [
+/** What the writer of a SQLite file runs. */
+export const operationModules = [
   'tasks/task-operations',
   'jobs/sqlite/sqlite-job-queue',
   'access/sql-key-store',
@@ -56,6 +57,16 @@ export const newPostgresUrl = async (): Promise<string> => {
   const text = await answer.text();
   if (!answer.ok) throw new Error(`There is no PostgreSQL: ${text}`);
   return text;
+};
+
+/** The address of a new PostgreSQL database without a table. */
+export const emptyPostgresUrl = async (): Promise<string> => {
+  const url = await newPostgresUrl();
+  const client = new Client(url);
+  await client.connect();
+  await client.query('drop schema limner_jobs cascade; drop schema public cascade; create schema public');
+  await client.end();
+  return url;
 };
 
 /** A new PostgreSQL database, with queues for these lanes. */

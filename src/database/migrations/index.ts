@@ -12,22 +12,27 @@ export interface Migration {
 
 export const migrations: readonly Migration[] = [tasksCallsImages, webhooks, nodes];
 
-/** A database that a newer Limner wrote. */
-class NewerSchema extends Error {
+/** A database that a newer Limner wrote: going on could harm its data. The message says what to do. */
+export class NewerSchema extends Error {
   override readonly name = 'NewerSchema';
+
+  /** @param what has the version, such as `The database`. */
+  constructor(what: string, { version, known }: { readonly version: number; readonly known: number }) {
+    super(
+      `${what} has schema version ${version} and this Limner knows up to ${known}. ` +
+        'Start the newer Limner that wrote it, or restore a backup from before the upgrade.',
+    );
+  }
 }
 
 /**
  * What brings a schema of this version up to this program's.
  *
- * @throws NewerSchema when a newer program has been here: going on could harm its data.
+ * @throws NewerSchema when a newer program has been here.
  */
 export const migrationsSince = (version: number): readonly Migration[] => {
   if (version > migrations.length) {
-    throw new NewerSchema(
-      `The database has schema version ${version} and this Limner knows up to ${migrations.length}. ` +
-        'Start the newer Limner that wrote it, or restore a backup from before the upgrade.',
-    );
+    throw new NewerSchema('The database', { version, known: migrations.length });
   }
   return migrations.slice(version);
 };

@@ -1,5 +1,5 @@
 import type { ClientBase } from 'pg';
-import { migrations, migrationsSince } from '../migrations/index.ts';
+import { migrationsSince } from '../migrations/index.ts';
 
 /** Any number that no other program takes a lock on in this database: "limner" in letters of five bits. */
 const LOCK = 424_883_634;
@@ -37,7 +37,3 @@ export const migratePostgres = async (client: ClientBase): Promise<void> => {
     await client.query('select pg_advisory_unlock($1)', [LOCK]);
   }
 };
-
-/** How far the schema is behind this program; negative when a newer program has been here. */
-export const pendingMigrations = async (client: ClientBase): Promise<number> =>
-  migrations.length - (await postgresSchemaVersion(client));

@@ -2,9 +2,10 @@
  * pg-boss as Limner uses it: jobs that a node takes, keeps while it gives signs of life, and puts away. A node that
  * gives none any more loses its jobs to others.
  */
-import type { ClientBase } from 'pg';
+import { Client, type ClientBase } from 'pg';
 import { type JobAttempt, PgBoss } from 'pg-boss';
 import type { Clock } from '../../core/clock.ts';
+import { BOARD_SCHEMA, checkBoardSchema } from './board-schema.ts';
 
 /** A node that has given no sign of life for this long loses its jobs: the shortest time that pg-boss knows is 10. */
 const LOST_AFTER_SECONDS = 12;
@@ -71,6 +72,7 @@ export interface JobBoard {
  * @param settings.isWatching whether this node looks for others that were lost: workers do.
  * @param settings.onLost hears of a job that another node has now.
  * @throws Error when the database cannot be reached.
+ * @throws NewerSchema when a newer program has been here.
  */
 export const openJobBoard = async (settings: {
   readonly url: string;
@@ -81,10 +83,17 @@ export const openJobBoard = async (settings: {
   readonly onLost?: (jobId: string) => void;
 }): Promise<JobBoard> => {
   const { clock, onFault, onLost = () => {} } = settings;
+  const first = new Client({ connectionString: settings.url, application_name: 'limner jobs' });
+  try {
+    await first.connect();
+    await checkBoardSchema(first);
+  } finally {
+    await first.end();
+  }
   const boss = new PgBoss({
     connectionString: settings.url,
     application_name: 'limner jobs',
-    schema: 'limner_jobs',
+    schema: BOARD_SCHEMA,
     max: settings.connections,
     schedule: false,
     supervise: settings.isWatching,
