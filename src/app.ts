@@ -5,6 +5,7 @@ import type { KeyStore } from './access/keys.ts';
 import { installationSecret } from './access/sql-key-store.ts';
 import { type Backbone, openEmbeddedBackbone } from './app/backbone.ts';
 import { createFleetCatalog, offerOf } from './app/offer.ts';
+import { meterWrites } from './app/meter-writes.ts';
 import { openImages } from './app/open-images.ts';
 import { createStores } from './app/open-stores.ts';
 import { createOutside, type Outside } from './app/outside.ts';
@@ -30,6 +31,7 @@ import type { ServerParts } from './http/server-parts.ts';
 import { createSpool } from './images/spool.ts';
 import { createQueuePlaces } from './jobs/queue-places.ts';
 import type { Logger } from './observe/logger.ts';
+import { createMetrics } from './observe/metrics.ts';
 import { systemClock } from './observe/system-clock.ts';
 import { createModelCatalog, type ModelCatalog } from './providers/catalog.ts';
 
@@ -70,9 +72,11 @@ export const createApp = async ({
   reach = () => {},
 }: AppSettings): Promise<App> => {
   const { images, close: closeImages } = await openImages(config, clock, logger);
+  const metrics = createMetrics();
+  const { meter } = metrics;
   const backbone = await openBackbone(config, clock, logger);
   const { database, queue, events, duties, fleet, holder, adopt } = backbone;
-  const { tasks, keys, webhooks } = createStores(database, clock);
+  const { tasks, keys, webhooks } = createStores(meterWrites(database, meter), clock);
   const spool = await createSpool({ folder: join(backbone.folder, 'spool') });
   await spool.sweep();
   const outside = createOutside(config, spool);
@@ -97,6 +101,7 @@ export const createApp = async ({
     randomBytes,
     random: Math.random,
     logger,
+    meter,
     reach,
     draining: draining.signal,
     taskDeadlineMs,
@@ -120,6 +125,8 @@ export const createApp = async ({
     places: createQueuePlaces(queue, config.limits.queue),
     clock,
     logger,
+    meter,
+    readMetrics: () => metrics.read(),
     randomBytes,
     linkSecret: Buffer.from(linkSecret, 'base64url'),
     publicUrl: config.server.publicUrl,
@@ -144,6 +151,12 @@ export const createApp = async ({
       }
     },
   };
+  metrics.watch({
+    waitingTasks: () => queue.queued,
+    providers: parts.providers,
+    gates: () => runner.gates(),
+    unstoredPictures: () => backlog.pictures,
+  });
   const server = await createServer(parts, role);
   const origin = publicUrlOf(server.server, config.server.publicUrl);
   const sender = createWebhookSender({
@@ -154,6 +167,7 @@ export const createApp = async ({
     clock,
     random: Math.random,
     logger,
+    meter,
     reach,
   });
   const cleaning = startCleaningSpool({ tasks, spool, clock, logger });

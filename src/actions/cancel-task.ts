@@ -4,6 +4,7 @@ import { isId } from '../core/ids.ts';
 import type { Task } from '../core/task.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { TaskEvents } from '../observe/events.ts';
+import type { Meter } from '../observe/meter.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
 import { getTask, type TaskAddress, taskNotFound } from './get-task.ts';
 
@@ -12,6 +13,7 @@ export interface CancelTaskParts {
   readonly tasks: Pick<TaskStore, 'get' | 'cancel'>;
   readonly events: Pick<TaskEvents, 'changed'>;
   readonly queue: Pick<JobQueue, 'wake'>;
+  readonly meter: Pick<Meter, 'taskEnded'>;
   readonly clock: Pick<Clock, 'nowMs'>;
 }
 
@@ -34,5 +36,7 @@ export const cancelTask = async (parts: CancelTaskParts, address: TaskAddress): 
   }
   parts.events.changed(taskId);
   parts.queue.wake(taskId);
-  return getTask(parts, address);
+  const task = await getTask(parts, address);
+  parts.meter.taskEnded(task.request.model, 'cancelled');
+  return task;
 };

@@ -12,6 +12,7 @@ import type { ImageStore } from '../images/image-store.ts';
 import type { SpoolFile } from '../images/spool.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { QueuePlaces } from '../jobs/queue-places.ts';
+import type { Meter } from '../observe/meter.ts';
 import type { ModelCatalog, PublicModel } from '../providers/catalog.ts';
 import type { IdempotencyRecord, InsertOutcome, NewTask, TaskStore } from '../tasks/task-store.ts';
 import { findModel } from './find-model.ts';
@@ -22,6 +23,7 @@ export interface CreateTaskParts {
   readonly models: ModelCatalog;
   readonly queue: Pick<JobQueue, 'announce'>;
   readonly places: QueuePlaces;
+  readonly meter: Pick<Meter, 'taskAccepted'>;
   readonly images: Pick<ImageStore, 'delete'>;
   readonly clock: Pick<Clock, 'nowMs'>;
   readonly randomBytes: RandomBytes;
@@ -94,6 +96,7 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
     const inserted = await parts.tasks.insert(accepted);
     if (inserted.outcome !== 'created') return await answerEarlier(parts, inserted, task);
     isCreated = true;
+    parts.meter.taskAccepted(request.model);
     parts.queue.announce({ taskId: id, lane: request.model, keyId, createdAtMs });
     return {
       task: { id, keyId, status: 'pending', request: accepted.request, createdAtMs, adjustments: [] },

@@ -33,6 +33,7 @@ export interface Backlog {
   /** Releases what is left of a task that this process has no more to do with. */
   forget(taskId: string): void;
   readonly isFull: boolean;
+  readonly pictures: number;
 }
 
 /**
@@ -75,6 +76,9 @@ export const createBacklog = (settings: { readonly limit: number; readonly onRoo
     },
     get isFull() {
       return pictures >= limit;
+    },
+    get pictures() {
+      return pictures;
     },
   };
 };

@@ -5,6 +5,7 @@ import type { ImageStore } from '../images/image-store.ts';
 import type { Spool } from '../images/spool.ts';
 import type { TaskEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { Meter } from '../observe/meter.ts';
 import type { ModelCatalog } from '../providers/catalog.ts';
 import type { GuardedFetcher } from '../providers/guarded-fetch.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
@@ -28,6 +29,7 @@ export interface EngineParts {
   /** From 0 to 1. */
   readonly random: () => number;
   readonly logger: Logger;
+  readonly meter: Meter;
   readonly reach: ReachFaultPoint;
   /** Aborted when the process is told to stop: from then on no call is sent that was not on its way. */
   readonly draining: AbortSignal;

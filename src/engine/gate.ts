@@ -25,6 +25,11 @@ export class Gate {
     this.#onFree = onFree;
   }
 
+  /** How many places are taken, and how many there are. */
+  get reading(): { readonly taken: number; readonly places: number } {
+    return { taken: this.#taken, places: this.#capacity() };
+  }
+
   /** Whether a call could start now without passing anybody who waits. */
   get isOpen(): boolean {
     return this.#waiters.size === 0 && this.#taken < this.#capacity();

@@ -1,6 +1,7 @@
 /** Chooses the route of a task among those that serve its model, and counts the calls on each upstream model. */
 import type { ModelCatalog, Route } from '../providers/catalog.ts';
 import type { Clock } from '../core/clock.ts';
+import type { GateReading } from '../observe/metrics.ts';
 import type { Fleet } from '../fleet/fleet.ts';
 import type { ProviderHealth } from './provider-health.ts';
 import { Gate } from './gate.ts';
@@ -16,6 +17,8 @@ export interface Routing {
   find(modelName: string, provider: string, upstreamModel: string): Route | undefined;
   /** Where calls to this model of the route's provider wait for their turn. */
   gate(route: Route, upstreamModel: string): Gate;
+  /** How full the gates are. */
+  gates(): readonly GateReading[];
   /** When the provider's rate lets this call go. */
   turnMs(route: Route, callId: string): number;
 }
@@ -40,17 +43,22 @@ export const createRouting = (
   },
   onFree: () => void,
 ): Routing => {
-  const gates = new Map<string, Gate>();
+  const gates = new Map<string, { readonly provider: string; readonly model: string; readonly gate: Gate }>();
   const pacers = new Map<string, Pacer>();
 
   const gate = (route: Route, upstreamModel: string): Gate => {
     const name = `${route.provider.name}/${upstreamModel}`;
     let known = gates.get(name);
     if (known === undefined) {
-      known = new Gate(() => fleet.partOf(name, route.provider.concurrency), onFree);
+      const { provider } = route;
+      known = {
+        provider: provider.name,
+        model: upstreamModel,
+        gate: new Gate(() => fleet.partOf(name, provider.concurrency), onFree),
+      };
       gates.set(name, known);
     }
-    return known;
+    return known.gate;
   };
 
   return {
@@ -76,6 +84,8 @@ export const createRouting = (
             (route.card.upstreamModel === upstreamModel || route.editCard?.upstreamModel === upstreamModel),
         ),
     gate,
+    gates: () =>
+      [...gates.values()].map(({ provider, model, gate }) => ({ provider, model, ...gate.reading })),
     turnMs: ({ provider }, callId) => {
       if (provider.requestsPerMinute === undefined) return clock.nowMs();
       const { name, requestsPerMinute } = provider;

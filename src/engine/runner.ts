@@ -5,6 +5,7 @@
 import { setMaxListeners } from 'node:events';
 import { isTaskErrorCode, LimnerError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
+import type { GateReading } from '../observe/metrics.ts';
 import type { Job, JobQueue, JobResult, JobWorker } from '../jobs/job-queue.ts';
 import type { Route } from '../providers/catalog.ts';
 import type { ClaimedTask } from '../tasks/task-store.ts';
@@ -22,6 +23,8 @@ import { ClaimLost, TaskCancelled, TaskRun } from './task-run.ts';
 export interface Runner extends JobWorker {
   /** Stops waiting for upstreams: calls with a handle can be resumed, the others stay `sending`, as after a crash. */
   abandon(): void;
+  /** How full the gates are. */
+  gates(): readonly GateReading[];
 }
 
 const isEnding = (fault: unknown): boolean => fault instanceof ClaimLost || fault instanceof TaskCancelled;
@@ -160,6 +163,8 @@ export const createRunner = (parts: EngineParts, queue: Pick<JobQueue, 'advance'
     isOverdue: (job) => clock.nowMs() >= job.createdAtMs + parts.taskDeadlineMs,
 
     handle: (job) => handle(job),
+
+    gates: () => routing.gates(),
 
     abandon: () => abandoned.abort(new ClaimLost('The process is shutting down')),
   };

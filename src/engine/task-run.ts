@@ -120,6 +120,7 @@ export class TaskRun {
     const call = this.callOf(slot);
     const step = this.#priced(call, reached);
     await this.#write(() => this.parts.tasks.record(this.#claim, call.id, step, brought));
+    this.#count(call, step, brought.images);
     this.images.push(...(brought.images ?? []));
     this.#tell(brought.adjustments ?? []);
     if (brought.next !== undefined) this.calls.push(brought.next);
@@ -193,11 +194,12 @@ export class TaskRun {
 
   /** Ends the task. */
   async finish(ending: Ending): Promise<void> {
-    const { tasks, clock, events, logger, reach } = this.parts;
+    const { tasks, clock, events, logger, meter, reach } = this.parts;
     reach('before-finish');
     const atMs = clock.nowMs();
     await this.#write(() => tasks.finish(this.#claim, ending, atMs));
     reach('after-finish');
+    meter.taskEnded(this.task.request.model, ending.status === 'failed' ? ending.error.code : ending.status);
     events.changed(this.task.id);
     logger.info(
       {
@@ -316,12 +318,25 @@ export class TaskRun {
   ): Promise<void> {
     const ended = { callId: failed.id, step: this.#priced(failed, { state: 'failed', failure }) };
     await this.#write(() => this.parts.tasks.retry(this.#claim, ended, { calls, adjustments }));
+    this.#count(failed, ended.step);
     this.#countTry(failed.slot, failure);
     this.#tell(adjustments);
     for (const call of calls) {
       if (call.slot === failed.slot) this.#replace(call);
       else this.calls.push(call);
     }
+  }
+
+  /** Tells the meter of a step that was written. */
+  #count(call: Call, step: CallStep, images: readonly Image[] = []): void {
+    const { meter, clock } = this.parts;
+    const target = { provider: call.provider, model: call.request.model };
+    if (step.state === 'produced' && call.sentAtMs !== undefined) {
+      meter.callAnswered(target, clock.nowMs() - call.sentAtMs);
+    }
+    if (step.state === 'stored') meter.callEnded(target, 'stored');
+    if (step.state === 'failed') meter.callEnded(target, step.failure.code);
+    for (const { bytes } of images) meter.imageStored(bytes);
   }
 
   /** The step with what the call is known to have cost from there on. */

@@ -10,6 +10,8 @@ import type { Spool } from '../images/spool.ts';
 import type { JobQueue } from '../jobs/job-queue.ts';
 import type { TaskEvents } from '../observe/events.ts';
 import type { Logger } from '../observe/logger.ts';
+import type { Meter } from '../observe/meter.ts';
+import type { Metrics } from '../observe/metrics.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
 import type { WebhookStore } from '../webhooks/webhook-store.ts';
 
@@ -38,6 +40,8 @@ export interface ServerParts extends CreateTaskParts, WaitTaskParts, CancelTaskP
   >;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly meter: Pick<Meter, 'answered' | 'taskAccepted' | 'taskEnded'>;
+  readonly readMetrics: Metrics['read'];
   /** 32 random bytes that sign the links to stored images; the same in every process of an installation. */
   readonly linkSecret: Uint8Array;
   /** Where callers reach this server, without a slash at the end; otherwise the address it listens on. */

@@ -21,6 +21,7 @@ import { registerDocumentRoutes } from './routes/documents/route.ts';
 import { registerFileRoutes } from './routes/files/route.ts';
 import { registerGenerationRoutes } from './routes/generations/route.ts';
 import { registerHealthRoutes } from './routes/health/route.ts';
+import { registerMetricsRoute } from './routes/metrics/route.ts';
 import { registerModelRoutes } from './routes/models/route.ts';
 import { registerWebhookRoutes } from './routes/webhooks/route.ts';
 import type { ServerParts } from './server-parts.ts';
@@ -46,9 +47,9 @@ const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** Longer than any id, so that a malformed one is `task_not_found` and not a wrong address. */
 const MAX_PARAM_CHARACTERS = 1_000;
 
-/** The server, ready for `listen` or `inject`: with every route, or for a worker with those that tell of its health. */
+/** The server, ready for `listen` or `inject`: with every route, or for a worker with those that tell how it is. */
 export const createServer = async (parts: ServerParts, role: NodeRole = 'all'): Promise<Server> => {
-  const { clock, logger, draining } = parts;
+  const { clock, logger, meter, draining } = parts;
   const app: Server = fastify({
     // Fastify's own logger makes a child for each request; this one is called where there is something to tell.
     logger: false,
@@ -80,6 +81,11 @@ export const createServer = async (parts: ServerParts, role: NodeRole = 'all'): 
     else done();
   });
   app.setNotFoundHandler(() => undefined);
+  app.addHook('onResponse', (request, reply, done) => {
+    const route = request.routeOptions.url ?? 'none';
+    meter.answered({ method: request.method, route, status: reply.statusCode, ms: reply.elapsedTime });
+    done();
+  });
   if (logger.isLevelEnabled('debug')) {
     app.addHook('onResponse', (request, reply, done) => {
       const { method, url, id } = request;
@@ -98,7 +104,7 @@ export const createServer = async (parts: ServerParts, role: NodeRole = 'all'): 
     });
   }
 
-  if (role === 'worker') registerHealthRoutes(app, parts);
+  if (role === 'worker') registerOperationRoutes(app, parts);
   else registerRoutes(app, parts);
   await app.ready();
   return app;
@@ -131,8 +137,13 @@ export const registerRoutes = (app: Server, parts: ServerParts): void => {
   });
   app.register((scope: Server, _options, done) => {
     registerFileRoutes(scope, parts, links);
-    registerHealthRoutes(scope, parts);
+    registerOperationRoutes(scope, parts);
     registerDocumentRoutes(scope);
     done();
   });
+};
+
+const registerOperationRoutes = (app: Server, parts: ServerParts): void => {
+  registerHealthRoutes(app, parts);
+  registerMetricsRoute(app, parts);
 };

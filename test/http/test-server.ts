@@ -22,6 +22,7 @@ import { createQueuePlaces } from '../../src/jobs/queue-places.ts';
 import { createSqliteJobQueue } from '../../src/jobs/sqlite/sqlite-job-queue.ts';
 import { createTaskEvents } from '../../src/observe/events.ts';
 import { createLogger, type Logger } from '../../src/observe/logger.ts';
+import { createMetrics } from '../../src/observe/metrics.ts';
 import { createModelCatalog, type Provider } from '../../src/providers/catalog.ts';
 import { createTaskStore } from '../../src/tasks/sql-task-store.ts';
 import type { Claim } from '../../src/tasks/task-store.ts';
@@ -113,7 +114,10 @@ export const startTestServer = async (
   };
   const referenceKeyOf = (taskId: string): string => `references/${taskId}`;
 
+  const metrics = createMetrics();
   const parts: ServerParts = {
+    meter: metrics.meter,
+    readMetrics: () => metrics.read(),
     tasks,
     keys,
     webhooks,

@@ -13,6 +13,7 @@ import { openSqliteDatabase } from '../../database/sqlite/sqlite-database.ts';
 import { createLinks } from '../../http/links.ts';
 import { createPresenter } from '../../http/routes/generations/present.ts';
 import { createLogger } from '../../observe/logger.ts';
+import { createMetrics } from '../../observe/metrics.ts';
 import { createGuardedFetcher } from '../../providers/fetch-guard.ts';
 import { createTaskStore } from '../../tasks/sql-task-store.ts';
 import { createWebhookStore } from '../../webhooks/sql-webhook-store.ts';
@@ -48,6 +49,7 @@ const open = async () => {
     present: createPresenter({ clock, urlTtlMs: HOUR, taskTtlMs: 24 * HOUR }, links),
     random: () => 0.5,
     logger: createLogger({ level: 'debug', destination: { write: (line) => void log.push(line) } }),
+    meter: createMetrics().meter,
     reach: () => {},
   };
   return {

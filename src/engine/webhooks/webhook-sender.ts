@@ -6,6 +6,7 @@
 import type { Clock } from '../../core/clock.ts';
 import { type AttemptOutcome, type Delivery, judgeAttempt } from '../../core/webhook.ts';
 import type { Logger } from '../../observe/logger.ts';
+import type { Meter } from '../../observe/meter.ts';
 import type { AttemptRecord, WebhookStore } from '../../webhooks/webhook-store.ts';
 import type { ReachFaultPoint } from '../fault-points.ts';
 import { attemptDelivery, type AttemptParts } from './attempt.ts';
@@ -18,6 +19,7 @@ export interface WebhookSenderParts extends AttemptParts {
   /** From 0 to 1. */
   readonly random: () => number;
   readonly logger: Logger;
+  readonly meter: Pick<Meter, 'webhookTried'>;
   readonly reach: ReachFaultPoint;
 }
 
@@ -75,7 +77,7 @@ const recordOf = (
 
 /** Tells others of endings, from `start` to `stop`. */
 export const createWebhookSender = (parts: WebhookSenderParts): WebhookSender => {
-  const { webhooks, clock, random, logger, reach } = parts;
+  const { webhooks, clock, random, logger, meter, reach } = parts;
   const places = createPlaces();
   const atWork = new Map<string, Promise<void>>();
   /** Deliveries that rest after a fault of ours. */
@@ -96,6 +98,7 @@ export const createWebhookSender = (parts: WebhookSenderParts): WebhookSender =>
 
   const tell = (record: AttemptRecord): void => {
     const { delivery, state, status, error } = record;
+    meter.webhookTried(state === 'pending' ? 'again' : state);
     const line = {
       delivery: delivery.id,
       task: delivery.taskId,
