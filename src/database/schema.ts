@@ -77,6 +77,73 @@ export interface ApiKeyRow {
   readonly hint: string;
   readonly created_at: number;
   readonly revoked_at: number | null;
+  /** JSON of `KeySettings`. */
+  readonly settings: string;
+  /** Hash of the secret before this one, which still works until `previous_until`. */
+  readonly previous_hash: string | null;
+  readonly previous_until: number | null;
+  /** Written now and then, not for every request. */
+  readonly last_used_at: number | null;
+}
+
+/** One row per key with a limit that tasks count against: what it has taken of it. */
+export interface KeyBalanceRow {
+  readonly key_id: string;
+  /** Of the budget; empty without one. */
+  readonly currency: string;
+  readonly period_start: number;
+  /** Spent in the period, or reserved for tasks that have not ended; micro-units. */
+  readonly committed: number;
+  readonly day_start: number;
+  readonly day_images: number;
+}
+
+/** What happened to a key's money, and why; rows are added and never changed. */
+export interface LedgerRow {
+  readonly task_id: string;
+  /** A `LedgerKind`. */
+  readonly kind: string;
+  /** Who was paid; only of what was settled. */
+  readonly provider: string;
+  readonly key_id: string;
+  readonly model: string;
+  /** 1 in one row of each task that has ended, so that tasks can be counted. */
+  readonly tasks: number;
+  readonly failed_tasks: number;
+  /** Reserved, delivered, or given back. */
+  readonly images: number;
+  readonly calls: number;
+  readonly failed_calls: number;
+  readonly unconfirmed_calls: number;
+  /** By how much this changes what the key has spent or reserved. */
+  readonly micros: number;
+  /** What was paid for the task's calls to the provider. */
+  readonly cost_micros: number;
+  /** Empty when nothing has a price. */
+  readonly currency: string;
+  /** Decides the day and the period that it belongs to. */
+  readonly counted_at: number;
+  readonly at: number;
+}
+
+/** What an administrator did; rows are added and never changed. */
+export interface AuditRow {
+  readonly id: string;
+  readonly at: number;
+  readonly actor_key_id: string | null;
+  readonly actor_name: string;
+  readonly address: string | null;
+  readonly act: string;
+  readonly target: string;
+  /** JSON of what changed. */
+  readonly details: string;
+}
+
+/** How many requests a key has sent since its minute began. */
+export interface RequestWindowRow {
+  readonly key_id: string;
+  readonly started_at: number;
+  readonly taken: number;
 }
 
 /** A secret that this installation made for itself, e.g. to sign links. */
@@ -152,4 +219,8 @@ export interface Tables {
   readonly webhook_secrets: WebhookSecretRow;
   readonly webhook_deliveries: WebhookDeliveryRow;
   readonly nodes: NodeRow;
+  readonly key_balances: KeyBalanceRow;
+  readonly usage_ledger: LedgerRow;
+  readonly audit_log: AuditRow;
+  readonly request_windows: RequestWindowRow;
 }

@@ -65,7 +65,7 @@ export const openPostgresBulletin = async (settings: {
     });
   };
 
-  const flush = (): void => {
+  const flush = async (): Promise<void> => {
     cancelFlush = undefined;
     const lines = waiting;
     waiting = [];
@@ -74,7 +74,7 @@ export const openPostgresBulletin = async (settings: {
       while (lines[0] !== undefined && payload.length + lines[0].length < MOST_CHARACTERS) {
         payload += `\n${lines.shift()}`;
       }
-      client?.query('select pg_notify($1, $2)', [CHANNEL, payload]).catch(onFault);
+      await client?.query('select pg_notify($1, $2)', [CHANNEL, payload]);
     }
   };
 
@@ -82,7 +82,7 @@ export const openPostgresBulletin = async (settings: {
   return {
     publish: (topic, text) => {
       waiting.push(`${topic} ${text}`);
-      cancelFlush ??= clock.after(TOGETHER_MS, flush);
+      cancelFlush ??= clock.after(TOGETHER_MS, () => void flush().catch(onFault));
     },
     subscribe: (topic, listener) => {
       emitter.on(topic, listener);
@@ -92,7 +92,7 @@ export const openPostgresBulletin = async (settings: {
       isClosed = true;
       cancelReconnect();
       cancelFlush?.();
-      flush();
+      await flush().catch(onFault);
       await client?.end();
     },
   };

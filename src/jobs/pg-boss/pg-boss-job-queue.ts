@@ -26,6 +26,9 @@ const EXPIRED_TOGETHER = 50;
 /** Jobs taken in one statement. */
 const TAKEN_TOGETHER = 32;
 
+/** Jobs put up again in one statement. */
+const RESTORED_TOGETHER = 500;
+
 /** How old the count of waiting tasks may be. */
 const COUNTED_FOR_MS = 1_000;
 
@@ -184,6 +187,8 @@ export const createPgBossJobQueue = (settings: {
       for (const { id, data, isTakenOver } of taken) {
         const job: Job = { ...data, lane: lane.name };
         mine.set(id, job);
+        // NOTE: the board may take a node for lost that has its jobs still.
+        if (held.has(job.taskId)) continue;
         // What another node had may be at an upstream: it has its place there, whatever is free here.
         if (isTakenOver) held.begin(job);
         else held.begin(job, turns.pop());
@@ -311,9 +316,11 @@ export const createPgBossJobQueue = (settings: {
       return running?.held.beginsEveryMs ?? 0;
     },
     restore: async () => {
-      for (let after = '', count = TAKEN_TOGETHER; count === TAKEN_TOGETHER;) {
-        const rows = await database.read.all(withWorkLeft, { after, limit: TAKEN_TOGETHER });
-        for (const row of rows) await board.put(queueOf(row.model), [toBoardJob(toJob(row))]);
+      for (let after = '', count = RESTORED_TOGETHER; count === RESTORED_TOGETHER;) {
+        const rows = await database.read.all(withWorkLeft, { after, limit: RESTORED_TOGETHER });
+        for (const [lane, jobs] of Map.groupBy(rows.map(toJob), (job) => job.lane)) {
+          await board.put(queueOf(lane), jobs.map(toBoardJob));
+        }
         after = rows.at(-1)?.id ?? after;
         count = rows.length;
       }
