@@ -43,7 +43,11 @@ export const openFleetBackbone = async ({
 }: FleetSettings): Promise<Backbone> => {
   const { role } = config;
   const url = secretUrl.reveal();
-  const onFault = (fault: unknown): void => logger.error({ err: fault }, 'the database stumbled');
+  const onFault = (fault: unknown): void => {
+    // Not the fault itself: `pg` hangs its whole connection on it.
+    const { message, code } = fault as { readonly message?: string; readonly code?: string };
+    logger.error({ reason: message, code }, 'the database stumbled');
+  };
   const folder = await takeNodeFolder(config.dataDir, clock.nowMs());
   let duties: FleetDuties | undefined;
   const board = await openJobBoard({

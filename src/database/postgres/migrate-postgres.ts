@@ -1,8 +1,11 @@
 import type { ClientBase } from 'pg';
 import { migrationsSince } from '../migrations/index.ts';
 
-/** Any number that no other program takes a lock on in this database: "limner" in letters of five bits. */
-const LOCK = 424_883_634;
+/**
+ * Whoever changes the schema holds this lock, and whoever starts waits for it. Any number that no other program takes
+ * a lock on in this database: "limner" in letters of five bits.
+ */
+export const SCHEMA_LOCK = 424_883_634;
 
 /** The version of the schema: how many migrations it has seen; 0 for a database that Limner does not know. */
 export const postgresSchemaVersion = async (client: ClientBase): Promise<number> => {
@@ -19,7 +22,7 @@ export const postgresSchemaVersion = async (client: ClientBase): Promise<number>
  * @throws NewerSchema when a newer program has been here.
  */
 export const migratePostgres = async (client: ClientBase): Promise<void> => {
-  await client.query('select pg_advisory_lock($1)', [LOCK]);
+  await client.query('select pg_advisory_lock($1)', [SCHEMA_LOCK]);
   try {
     const version = await postgresSchemaVersion(client);
     for (const [index, migration] of migrationsSince(version).entries()) {
@@ -34,6 +37,6 @@ export const migratePostgres = async (client: ClientBase): Promise<void> => {
     await client.query('rollback');
     throw fault;
   } finally {
-    await client.query('select pg_advisory_unlock($1)', [LOCK]);
+    await client.query('select pg_advisory_unlock($1)', [SCHEMA_LOCK]);
   }
 };

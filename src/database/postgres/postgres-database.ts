@@ -6,6 +6,7 @@ import type { Connection, Database, NewJob } from '../database.ts';
 import { migratePostgres } from './migrate-postgres.ts';
 import { createPostgresConnection } from './postgres-connection.ts';
 import { classifyPostgresFault } from './postgres-faults.ts';
+import { checkNoMove } from './unfinished-move.ts';
 
 /** Makes a job durable in the transaction of this client. */
 export type EnqueueJob = (client: ClientBase, job: NewJob) => Promise<void>;
@@ -27,7 +28,8 @@ types.setTypeParser(types.builtins.INT8, Number);
  * loses against another one is run again, and so is one that finds the server away, for a while.
  *
  * @param settings.enqueue where jobs go, inside the transaction that makes their task.
- * @throws Error when the server cannot be reached, or when the schema is newer than this program.
+ * @throws Error when the server cannot be reached, when the schema is newer than this program, or when an installation
+ * is being moved here.
  */
 export const openPostgresDatabase = async (settings: {
   readonly url: string;
@@ -41,6 +43,7 @@ export const openPostgresDatabase = async (settings: {
   await first.connect();
   try {
     await migratePostgres(first);
+    await checkNoMove(first);
   } finally {
     await first.end();
   }
@@ -52,8 +55,11 @@ export const openPostgresDatabase = async (settings: {
     max: settings.connections,
     connectionTimeoutMillis: PATIENCE_MS,
   });
-  // An idle connection that breaks has left the pool already; whoever needs one next opens another.
-  pool.on('error', () => {});
+  // NOTE: a connection that breaks tells whoever waits for a statement of it, and nobody waits between two of them. It
+  // leaves the pool by itself, or when its next statement fails.
+  const ignore = (): void => {};
+  pool.on('error', ignore);
+  pool.on('connect', (client) => client.on('error', ignore));
 
   const pause = (delayMs: number): Promise<void> =>
     new Promise((resolve) => {
