@@ -11,6 +11,7 @@ const root = join(import.meta.dirname, '..');
 const checks: Readonly<Record<string, readonly string[]>> = {
   lint: ['oxlint'],
   docs: ['node', 'scripts/check-docs.ts'],
+  deploy: ['node', 'scripts/check-deploy.ts'],
   openapi: ['redocly', 'lint', 'openapi.json', '--format=stylish'],
   unused: ['knip', '--no-progress'],
   types: ['tsc', '--noEmit'],
