@@ -8,6 +8,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { argv, stdout } from 'node:process';
 import type { Load, LoadResult } from './load.ts';
+import { measureFleet } from './fleet.ts';
 import { measureProviders } from './providers.ts';
 import { measureRecovery } from './recovery.ts';
 import { measureScheduling } from './scheduling.ts';
@@ -246,6 +247,7 @@ const scenarios = {
   base64,
   list,
   providers: () => measureProviders(say),
+  fleet: () => measureFleet(say),
   recovery: () => measureRecovery(say),
   scheduling: () => measureScheduling(say),
   webhooks: () => measureWebhooks(say),

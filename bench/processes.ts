@@ -67,17 +67,22 @@ export const startLimner = async (settings: {
   readonly env?: Readonly<Record<string, string>>;
   /** An existing folder, kept afterwards. */
   readonly dataDir?: string;
+  /** `all` unless told. */
+  readonly role?: string;
 }): Promise<MeasuredLimner> => {
   const dataDir = settings.dataDir ?? (await mkdtemp(join(tmpdir(), 'limner-bench-')));
   const begun = performance.now();
-  const child = start(['--max-semi-space-size=4', 'bin/limner.js', 'serve'], {
-    PATH: process.env['PATH'],
-    LIMNER_PORT: String(settings.port),
-    LIMNER_DATA_DIR: dataDir,
-    LIMNER_API_KEY: apiKey,
-    LIMNER_LOG_LEVEL: 'error',
-    ...settings.env,
-  });
+  const child = start(
+    ['--max-semi-space-size=4', 'bin/limner.js', 'serve', '--role', settings.role ?? 'all'],
+    {
+      PATH: process.env['PATH'],
+      LIMNER_PORT: String(settings.port),
+      LIMNER_DATA_DIR: dataDir,
+      LIMNER_API_KEY: apiKey,
+      LIMNER_LOG_LEVEL: 'error',
+      ...settings.env,
+    },
+  );
   const origin = `http://127.0.0.1:${settings.port}`;
   await until(child, async () => (await fetch(`${origin}/readyz`)).ok);
   return {

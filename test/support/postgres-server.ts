@@ -42,8 +42,22 @@ const freePort = async (): Promise<number> => {
   return address.port;
 };
 
-/** Makes a cluster and starts it. Commits are not flushed to the disk: the process may die, the machine may not. */
-export const startPostgresServer = async (): Promise<PostgresServer> => {
+/** What may be asked of it beyond what tests need. */
+export interface PostgresSettings {
+  /** Further settings, as `name=value`. */
+  readonly settings?: readonly string[];
+  /** Hears the server's log. */
+  readonly onLog?: (text: string) => void;
+}
+
+/**
+ * Makes a cluster and starts it. Commits are not flushed to the disk unless a setting says so: the process may die, the
+ * machine may not.
+ */
+export const startPostgresServer = async ({
+  settings: further = [],
+  onLog = () => {},
+}: PostgresSettings = {}): Promise<PostgresServer> => {
   const folder = await mkdtemp(join(tmpdir(), 'limner-postgres-'));
   await chmod(folder, 0o755);
   const data = join(folder, 'data');
@@ -65,6 +79,7 @@ export const startPostgresServer = async (): Promise<PostgresServer> => {
       'unix_socket_directories=',
       'listen_addresses=127.0.0.1',
       'max_connections=200',
+      ...further,
     ];
     const child = spawn(
       postgres,
@@ -75,7 +90,8 @@ export const startPostgresServer = async (): Promise<PostgresServer> => {
     let log = '';
     await new Promise<void>((resolve, reject) => {
       child.stderr.setEncoding('utf8').on('data', (text: string) => {
-        log += text;
+        onLog(text);
+        if (log.length < 100_000) log += text;
         if (log.includes('ready to accept connections')) resolve();
       });
       child.once('exit', () => reject(new Error(`PostgreSQL ended at its start:\n${log}`)));
