@@ -22,7 +22,7 @@ const createStatementCount = () => {
       const lines = (rest + text).split('\n');
       rest = lines.pop() ?? '';
       for (const line of lines) {
-        const match = /^(limner[ a-z]*)\|.*?LOG: {2}(?:execute [^:]*|statement): *(\w+)/.exec(line);
+        const match = /^(limner[ a-z]*)\|LOG: {2}(?:execute [^:]*|statement): *(\w*)/.exec(line);
         if (match === null) continue;
         const isFrame = /^(begin|commit|rollback)$/i.test(match[2] ?? '');
         const name = isFrame ? 'transaction' : (match[1] ?? '');
@@ -123,6 +123,8 @@ export const measureFleet = async (say: (line: string) => void): Promise<void> =
       .join(', ')}`,
   );
 
+  await rows(postgres.url, "alter system set log_statement = 'none'");
+  await rows(postgres.url, 'select pg_reload_conf()');
   await measureAccepting([first]);
   const alone = await measureAccepting([first]);
   const together = await measureAccepting([first, second]);

@@ -21,10 +21,6 @@ const taskOfCaller = prepare<{ id: string; key_id: string }, TaskRow>('taskOfCal
   db.selectFrom('tasks').selectAll().where('id', '=', value('id')).where('key_id', '=', value('key_id')),
 );
 
-const taskById = prepare<{ id: string }, TaskRow>('taskById', (db, value) =>
-  db.selectFrom('tasks').selectAll().where('id', '=', value('id')),
-);
-
 const callsOf = prepare<{ task_id: string }, CallRow>('callsOf', (db, value) =>
   db
     .selectFrom('calls')
@@ -151,15 +147,12 @@ export const createTaskStore = (database: Database): TaskStore => {
     },
 
     claim: async (claim) => {
-      if (!(await write(claimTask, claim))) return undefined;
-      const row = await firstRow(read, taskById, { id: claim.taskId });
-      if (row === undefined) return undefined;
-      return {
-        claim,
-        task: toTask(row, []),
-        calls: (await read.all(callsOf, { task_id: claim.taskId })).map(toCall),
-        images: await imagesOfTask(claim.taskId),
-      };
+      const row = await write(claimTask, claim);
+      if (row === null) return undefined;
+      // A task that was not started has no calls, and one without a stored call has no images.
+      const calls = row.started_at === null ? [] : (await read.all(callsOf, { task_id: row.id })).map(toCall);
+      const hasImages = calls.some(({ step }) => step.state === 'stored');
+      return { claim, task: toTask(row, []), calls, images: hasImages ? await imagesOfTask(row.id) : [] };
     },
 
     start: (claim, plan) => write(startTask, { claim, ...plan }),

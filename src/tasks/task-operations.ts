@@ -132,20 +132,21 @@ export const insertTask = operation(
   },
 );
 
-const takeOver = prepare<{ id: string; claim: string }>('takeOver', (db, value) =>
+const takeOver = prepare<{ id: string; claim: string }, TaskRow>('takeOver', (db, value) =>
   db
     .updateTable('tasks')
     .set({ claim: value('claim') })
     .where('id', '=', value('id'))
     // NOTE: a cancelled task keeps its claim until its last call has ended.
-    .where((eb) => eb.or([eb('status', 'in', open), eb('claim', 'is not', null)])),
+    .where((eb) => eb.or([eb('status', 'in', open), eb('claim', 'is not', null)]))
+    .returningAll(),
 );
 
 /** Takes a task that has work left over from whoever had it. */
 export const claimTask = operation(
   'claimTask',
-  async (connection, claim: Claim): Promise<boolean> =>
-    (await connection.run(takeOver, { id: claim.taskId, claim: claim.token })) > 0,
+  async (connection, claim: Claim): Promise<TaskRow | null> =>
+    (await firstRow(connection, takeOver, { id: claim.taskId, claim: claim.token })) ?? null,
 );
 
 const heldTask = prepare<{ id: string; claim: string }, Pick<TaskRow, 'status' | 'adjustments'>>(
@@ -159,6 +160,26 @@ const heldTask = prepare<{ id: string; claim: string }, Pick<TaskRow, 'status' |
         .where('claim', '=', value('claim')),
     ),
 );
+
+type HeldCall = Pick<TaskRow, 'status' | 'adjustments'> & Pick<CallRow, 'state' | 'step'>;
+
+const heldCall = prepare<{ task_id: string; claim: string; id: string }, HeldCall>(
+  'heldCall',
+  (db, value, lockRows) =>
+    lockRows(
+      db
+        .selectFrom('tasks')
+        .innerJoin('calls', 'calls.task_id', 'tasks.id')
+        .select(['tasks.status', 'tasks.adjustments', 'calls.state', 'calls.step'])
+        .where('tasks.id', '=', value('task_id'))
+        .where('tasks.claim', '=', value('claim'))
+        .where('calls.id', '=', value('id')),
+    ),
+);
+
+/** A call as it is now, while the task is held; nobody changes either until the transaction ends. */
+const findHeld = (connection: Connection, claim: Claim, callId: string): Promise<HeldCall | undefined> =>
+  firstRow(connection, heldCall, { task_id: claim.taskId, claim: claim.token, id: callId });
 
 const insertCall = prepare<CallRow>('insertCall', (db, value) =>
   db.insertInto('calls').values({
@@ -260,15 +281,15 @@ const setAdjustments = prepare<Pick<TaskRow, 'id' | 'adjustments'>>('setAdjustme
  */
 const step = async (
   connection: Connection,
+  current: HeldCall,
   moved: { readonly callId: string; readonly step: CallStep; readonly sentAtMs?: number | null },
   writeRest: () => Promise<void>,
 ): Promise<Written> => {
   const { callId } = moved;
-  const current = await firstRow(connection, callStep, { id: callId });
   const next = JSON.stringify(moved.step);
-  if (current?.step === next) return 'written';
-  if (current === undefined || !mayFollow(current.state as CallState, moved.step.state)) {
-    throw new Error(`Call ${callId} cannot go from ${current?.state ?? 'nothing'} to ${moved.step.state}`);
+  if (current.step === next) return 'written';
+  if (!mayFollow(current.state as CallState, moved.step.state)) {
+    throw new Error(`Call ${callId} cannot go from ${current.state} to ${moved.step.state}`);
   }
   await connection.run(moveCall, {
     id: callId,
@@ -363,10 +384,10 @@ export const recordCall = operation(
   'recordCall',
   async (connection, record: RecordParameters): Promise<Written> => {
     const { claim } = record;
-    const held = await firstRow(connection, heldTask, { id: claim.taskId, claim: claim.token });
+    const held = await findHeld(connection, claim, record.callId);
     if (held === undefined) return 'lost';
     if (isEnded(held.status as TaskStatus)) return settle(connection, claim.taskId, record);
-    return step(connection, record, async () => {
+    return step(connection, held, record, async () => {
       for (const image of record.images) await connection.run(insertImage, fromImage(image));
       if (record.next !== null) await connection.run(insertCall, fromCall(record.next));
       await addAdjustments(connection, claim.taskId, held.adjustments, record.adjustments);
@@ -385,10 +406,10 @@ export interface RetryParameters {
 export const retryCall = operation(
   'retryCall',
   async (connection, retry: RetryParameters): Promise<Written> => {
-    const held = await firstRow(connection, heldTask, { id: retry.claim.taskId, claim: retry.claim.token });
+    const held = await findHeld(connection, retry.claim, retry.failed.callId);
     if (held === undefined) return 'lost';
     if (isEnded(held.status as TaskStatus)) return settle(connection, retry.claim.taskId, retry.failed);
-    return step(connection, retry.failed, async () => {
+    return step(connection, held, retry.failed, async () => {
       for (const call of retry.calls) await connection.run(insertCall, fromCall(call));
       await addAdjustments(connection, retry.claim.taskId, held.adjustments, retry.adjustments);
     });

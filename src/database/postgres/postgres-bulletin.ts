@@ -31,6 +31,7 @@ export const openPostgresBulletin = async (settings: {
   const emitter = new EventEmitter().setMaxListeners(0);
   let client: Client | undefined;
   let waiting: string[] = [];
+  let sending: Promise<void> = Promise.resolve();
   let cancelFlush: (() => void) | undefined;
   let cancelReconnect = (): void => {};
   let isClosed = false;
@@ -82,7 +83,9 @@ export const openPostgresBulletin = async (settings: {
   return {
     publish: (topic, text) => {
       waiting.push(`${topic} ${text}`);
-      cancelFlush ??= clock.after(TOGETHER_MS, () => void flush().catch(onFault));
+      cancelFlush ??= clock.after(TOGETHER_MS, () => {
+        sending = sending.then(flush).catch(onFault);
+      });
     },
     subscribe: (topic, listener) => {
       emitter.on(topic, listener);
@@ -92,7 +95,7 @@ export const openPostgresBulletin = async (settings: {
       isClosed = true;
       cancelReconnect();
       cancelFlush?.();
-      await flush().catch(onFault);
+      await sending.then(flush).catch(onFault);
       await client?.end();
     },
   };
