@@ -316,9 +316,13 @@ export const createPgBossJobQueue = (settings: {
       return running?.held.beginsEveryMs ?? 0;
     },
     restore: async () => {
+      const ensured = new Set<string>();
       for (let after = '', count = RESTORED_TOGETHER; count === RESTORED_TOGETHER;) {
         const rows = await database.read.all(withWorkLeft, { after, limit: RESTORED_TOGETHER });
         for (const [lane, jobs] of Map.groupBy(rows.map(toJob), (job) => job.lane)) {
+          // In a database that tasks were moved into, no worker has made it yet.
+          if (!ensured.has(lane)) await board.ensureQueue(queueOf(lane));
+          ensured.add(lane);
           await board.put(queueOf(lane), jobs.map(toBoardJob));
         }
         after = rows.at(-1)?.id ?? after;
