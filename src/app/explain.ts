@@ -2,7 +2,14 @@
 import { classifyPostgresFault } from '../database/postgres/postgres-faults.ts';
 
 /** Errors whose message already says what to do. */
-const telling = new Set(['StoreMisconfigured', 'NewerSchema']);
+const telling = new Set([
+  'StoreMisconfigured',
+  'NewerSchema',
+  'UnfinishedMove',
+  'CannotMove',
+  'S3Error',
+  'S3Unreachable',
+]);
 
 /** SQLSTATE of a PostgreSQL that does not let us in (appendix A, classes 28 and 3D). */
 const refusals: Readonly<Record<string, string>> = {

@@ -35,6 +35,25 @@ export interface SchemaReport {
   readonly jobs?: { readonly version: number; readonly known: number };
 }
 
+/** What was moved to PostgreSQL and to a bucket. */
+export interface MovedReport {
+  readonly tables?: {
+    readonly tables: readonly { readonly name: string; readonly rows: number; readonly sha256: string }[];
+    /** Files that wait in the spool for their tasks. */
+    readonly spooled: number;
+    /** What the SQLite file is called now. */
+    readonly putAside: string;
+  };
+  readonly pictures?: {
+    readonly files: number;
+    readonly bytes: number;
+    readonly thereBefore: number;
+    readonly list: string;
+  };
+  /** Pictures that rows tell of and that were not in the folder. */
+  readonly lost: readonly string[];
+}
+
 /** The parts of the program above the command line, loaded when a command needs them. */
 export interface Program {
   adapters(): Promise<readonly AdapterDescription[]>;
@@ -46,6 +65,12 @@ export interface Program {
   schemaStatus(config: Config): Promise<SchemaReport>;
   /** Brings the schema up to this program's version and answers what it was before. */
   migrateSchema(config: Config): Promise<SchemaReport>;
+  /** Moves the data folder. Throws `DataFolderHeld` when another process works on it. */
+  moveData(
+    config: Config,
+    order: { readonly tables: boolean; readonly pictures: boolean },
+    onMoved: (what: string, done: number, of: number) => void,
+  ): Promise<MovedReport>;
   /** Tells whether an error says that another process works on the data folder. */
   isFolderHeld(error: unknown): boolean;
 }

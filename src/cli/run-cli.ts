@@ -165,6 +165,14 @@ const createProgram = (context: CliContext, run: (command: Promise<number>) => P
     async (options) => run((await import('./commands/db.ts')).migrate(context, options)),
   );
 
+  printing(program, 'migrate-data', 'Move the data folder to PostgreSQL, and its pictures to a bucket.')
+    .option('--from <database>', 'sqlite: the data folder')
+    .option('--to <database>', 'postgres: that of DATABASE_URL')
+    .option('--files <store>', 's3: the configured bucket (default: as storage is configured)')
+    .action(async (options) =>
+      run((await import('./commands/migrate-data.ts')).migrateData(context, options)),
+    );
+
   program
     .command('upstreams')
     .description("Run the emulators of the vendors' APIs.")

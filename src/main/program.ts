@@ -27,6 +27,14 @@ export const createProgram = (stdout: Terminal): Program => ({
     const { migrateSchema } = await import('../app/schema.ts');
     return explaining(migrateSchema(config));
   },
+  moveData: async (config, order, onMoved) => {
+    const [{ moveData }, { systemClock }] = await Promise.all([
+      import('../app/move/move-data.ts'),
+      import('../observe/system-clock.ts'),
+    ]);
+    const logger = createLogger({ level: 'fatal' });
+    return explaining(moveData(config, order, { clock: systemClock, logger, onMoved }));
+  },
   isFolderHeld: (error) => error instanceof Error && error.name === 'FolderHeld',
 });
 
