@@ -95,9 +95,14 @@ test(
 test('holds what it runs on and nothing that is for development', () => {
   const app = join(image.folder, image.workdir);
   expect(existsSync(join(app, 'dist/src/main.js'))).toBe(true);
-  for (const path of ['src', 'test', 'node_modules/typescript', 'node_modules/vitest', 'node_modules/node']) {
-    expect(existsSync(join(app, path)), path).toBe(false);
-  }
+  const forDevelopment = [
+    'src',
+    'test',
+    'node_modules/typescript',
+    'node_modules/vitest',
+    'node_modules/node',
+  ];
+  expect(forDevelopment.filter((path) => existsSync(join(app, path)))).toEqual([]);
 });
 
 test('cannot change its own files', () => {
