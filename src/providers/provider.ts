@@ -78,6 +78,12 @@ export interface AdapterContext<Settings> {
   readonly signal: AbortSignal;
 }
 
+/** What a trial of credentials may touch. */
+export type TrialContext<Settings> = Pick<
+  AdapterContext<Settings>,
+  'settings' | 'http' | 'callId' | 'nowMs' | 'signal'
+>;
+
 /** The upstream finished: its pictures are there to be fetched. */
 export interface Produced {
   readonly state: 'produced';
@@ -124,6 +130,14 @@ export interface Adapter<Settings = never, Handle extends JsonValue = JsonValue>
   check?(handle: Handle, context: AdapterContext<Settings>): Promise<Progress>;
   /** Looks up a call by our id, for `resend: 'lookup'`. */
   find?(context: AdapterContext<Settings>): Promise<Accepted<Handle> | 'absent'>;
+  /**
+   * Tells whether the credentials work, by one exchange that costs nothing; `untried` where this account has none.
+   * Absent for an upstream without credentials. Throws `ProviderError` for a refusal, `AnswerLost` for an answer that
+   * tells nothing.
+   *
+   * @param upstreamModel one that is configured: a vendor may open them one by one.
+   */
+  tryCredentials?(upstreamModel: string, context: TrialContext<Settings>): Promise<'works' | 'untried'>;
 }
 
 /** A definite refusal by the upstream, classified. */

@@ -5,7 +5,7 @@
 import type { Adapter } from '../provider.ts';
 import { cardOf, cards } from './models.ts';
 import { toBody } from './request.ts';
-import { readAnswer } from './response.ts';
+import { readAnswer, readCatalogue } from './response.ts';
 import { settingsSchema } from './settings.ts';
 import type { ArkSettings } from './settings.ts';
 
@@ -32,5 +32,11 @@ export const ark: Adapter<ArkSettings> = {
       body: JSON.stringify(body),
     });
     return readAnswer(answer, context);
+  },
+  // The catalogue of models (sheet section 1).
+  tryCredentials: async (_, context) => {
+    const headers = { authorization: `Bearer ${context.settings.api_key.reveal()}` };
+    readCatalogue(await context.http.exchange({ method: 'GET', path: '/models', headers }), context);
+    return 'works';
   },
 };

@@ -31,6 +31,14 @@ export const readAnswer = (answer: UpstreamAnswer, circumstances: Circumstances)
   throw lost(answer);
 };
 
+/** Throws `ProviderError` for an error in Ark's own words, and `AnswerLost` for anything else that is no catalogue. */
+export const readCatalogue = (answer: UpstreamAnswer, circumstances: Circumstances): void => {
+  const body = asRecord(answer.json);
+  const refusal = errorIn(body);
+  if (refusal) throw new ProviderError(toFailure(refusal, answer, circumstances));
+  if (answer.status !== 200 || !Array.isArray(body?.['data'])) throw lost(answer);
+};
+
 const outputIn = (item: Fields | undefined): Output | undefined => {
   if (typeof item?.['url'] === 'string' && item['url'] !== '') return { at: 'link', url: item['url'] };
   const inline = item?.['b64_json'];

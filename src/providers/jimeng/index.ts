@@ -6,7 +6,7 @@ import type { Adapter } from '../provider.ts';
 import { cardOf, cards } from './models.ts';
 import { toQueryBody, toRequest, toSubmitBody } from './request.ts';
 import type { JimengHandle } from './request.ts';
-import { readQuery, readSubmit } from './response.ts';
+import { readQuery, readSubmit, readTrial } from './response.ts';
 import { settingsSchema } from './settings.ts';
 import type { JimengSettings } from './settings.ts';
 
@@ -28,5 +28,11 @@ export const jimeng: Adapter<JimengSettings, JimengHandle> = {
       toRequest('CVSync2AsyncGetResult', toQueryBody(handle), context),
     );
     return readQuery(answer, handle, context);
+  },
+  // A query of a task that does not exist (sheet section 8.3).
+  tryCredentials: async (upstreamModel, context) => {
+    const body = { req_key: upstreamModel, task_id: '0'.repeat(19) };
+    readTrial(await context.http.exchange(toRequest('CVSync2AsyncGetResult', body, context)), context);
+    return 'works';
   },
 };

@@ -10,6 +10,8 @@ import type { JimengHandle } from './request.ts';
 
 /** `code` of an answer without an error. */
 const success = 10_000;
+/** Access denied: the account may not use this model (sheet section 8.2). */
+const notActivated = '50400';
 /** When asking first makes sense; a picture takes 10 to 40 s, after half a minute asking less often is enough (7.3). */
 const firstMs = 2_000;
 const youngMs = 30_000;
@@ -75,6 +77,18 @@ export const readQuery = (
         warning: `Jimeng told a status that is not known: ${JSON.stringify(status)?.slice(0, 40)}`,
       };
   }
+};
+
+/**
+ * Reads what a query of an unknown task brought. Throws `ProviderError` when the account was refused or nothing was
+ * looked up; every other error of the service says that somebody did look.
+ */
+export const readTrial = (answer: UpstreamAnswer, circumstances: Circumstances): void => {
+  const envelope = readEnvelope(answer);
+  if (!('error' in envelope)) return;
+  const failure = toFailure(envelope.error, answer, circumstances);
+  const isLookedUp = envelope.error.from === 'service' && !failure.retryable;
+  if (!isLookedUp || envelope.error.code === notActivated) throw new ProviderError(failure);
 };
 
 type Running = Extract<Progress, { state: 'running' }>;

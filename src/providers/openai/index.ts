@@ -4,8 +4,8 @@
  */
 import type { Adapter } from '../provider.ts';
 import { cardOf, cards } from './models.ts';
-import { toUpstreamRequest } from './request.ts';
-import { readAnswer } from './response.ts';
+import { toCatalogueRequest, toUpstreamRequest } from './request.ts';
+import { readAnswer, readCatalogue } from './response.ts';
 import { settingsSchema } from './settings.ts';
 import type { OpenAiSettings } from './settings.ts';
 
@@ -21,4 +21,10 @@ export const openai: Adapter<OpenAiSettings> = {
   card: cardOf,
   send: async (request, context) =>
     readAnswer(await context.http.exchange(await toUpstreamRequest(request, context)), request, context),
+  tryCredentials: async (_, context) => {
+    // The catalogue of Azure's deployments API is not known to be there for every resource.
+    if (context.settings.api_version !== undefined) return 'untried';
+    readCatalogue(await context.http.exchange(toCatalogueRequest(context)), context);
+    return 'works';
+  },
 };

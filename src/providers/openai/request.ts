@@ -38,6 +38,16 @@ export const toUpstreamRequest = async (
   };
 };
 
+/** The request for the list of models, which costs nothing (sheet section 2). */
+export const toCatalogueRequest = ({
+  settings,
+  http,
+}: Pick<Circumstances, 'settings' | 'http'>): UpstreamRequest => ({
+  method: 'GET',
+  path: '/models',
+  headers: authorizationOf(settings, http.baseUrl),
+});
+
 /** What the wire calls otherwise than the caller did. */
 export const adjustmentsOf = (request: CallRequest): readonly Adjustment[] => {
   const { quality: asked } = request;

@@ -38,6 +38,16 @@ export const readAnswer = (
   throw lost(answer);
 };
 
+/** Throws `ProviderError` for a refusal, and `AnswerLost` for anything else that is no list of models. */
+export const readCatalogue = (answer: UpstreamAnswer, circumstances: Circumstances): void => {
+  const body = asRecord(answer.json);
+  const error = readError(body);
+  if (answer.status !== 200 && isRefusal(answer.status, error !== undefined)) {
+    throw new ProviderError(toFailure(error ?? noWords, answer, circumstances));
+  }
+  if (answer.status !== 200 || !Array.isArray(body?.['data'])) throw lost(answer);
+};
+
 const noWords = { code: '', type: '', param: '', message: '', isOutput: false } as const;
 
 /** Whether nothing was drawn. A timeout and a caller who left say nothing about that, in whoever's words. */
