@@ -1,11 +1,6 @@
+import { lazily } from '../../lazily.ts';
 import type { Server } from '../../server.ts';
 import { type ReferencePage, renderReferencePage } from './reference-page.ts';
-
-/** Runs once, when first asked; a failure is not kept. */
-const lazily = <Value>(make: () => Promise<Value>): (() => Promise<Value>) => {
-  let made: Promise<Value> | undefined;
-  return () => (made ??= make().catch((fault: unknown) => ((made = undefined), Promise.reject(fault))));
-};
 
 /** `/openapi.json`, and `/docs` to read it in a browser. */
 export const registerDocumentRoutes = (app: Server): void => {
