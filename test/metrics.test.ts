@@ -1,12 +1,13 @@
 /** What `/metrics` of the real program tells. */
-import { readFile } from 'node:fs/promises';
+import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startArkEmulator } from '../upstreams/ark/index.ts';
 import { arkEnvironment } from './support/ark.ts';
 import { createDataFolder } from './support/data-folder.ts';
+import { newPostgresUrl } from './support/databases.ts';
 import { eventually } from './support/eventually.ts';
-import { apiKey, startLimner } from './support/limner-process.ts';
+import { apiKey, type LimnerProcess, startLimner } from './support/limner-process.ts';
 import { scrape } from './support/scrape.ts';
 import { startWebhookReceiver } from './support/webhook-receiver.ts';
 
@@ -75,3 +76,36 @@ test('/metrics counts what became of tasks, calls, pictures, webhooks and reques
   for (const secret of [paid, slow, apiKey, ark.apiKey]) expect(told.text).not.toContain(secret);
   expect(await limner.stop()).toBe(0);
 });
+
+test(
+  'every node of a fleet tells the length of the one queue, and each its own calls',
+  { timeout: 60_000 },
+  async () => {
+    await using folder = await createDataFolder();
+    const database = await newPostgresUrl();
+    const config = join(folder.path, 'limner.yaml');
+    await writeFile(config, 'providers: { sandbox: { concurrency: 2 } }');
+    const startNode = (role: 'api' | 'worker'): Promise<LimnerProcess> =>
+      startLimner({
+        dataDir: join(folder.path, role),
+        env: { DATABASE_URL: database, LIMNER_CONFIG: config },
+        command: ['src/main.ts', 'serve', '--role', role],
+      });
+    const [worker, api] = [await startNode('worker'), await startNode('api')];
+    for (let count = 0; count < 5; count += 1) {
+      await api.api('POST', path, { model: 'sandbox', prompt: 'Later [sandbox:delay=1h]' });
+    }
+
+    const taken = 'limner_gate_places_taken{provider="sandbox",upstream_model="sandbox"}';
+    for (const node of [worker, api]) {
+      const waiting = await eventually(async () => {
+        const told = await scrape(node.url);
+        return told.value('limner_tasks_waiting') === 3 ? told : undefined;
+      }, 'three tasks wait');
+      expect(waiting.value(taken)).toBe(node === worker ? 2 : undefined);
+    }
+    expect((await scrape(api.url)).value('limner_tasks_accepted_total{model="sandbox"}')).toBe(5);
+    expect((await worker.api('POST', path, {})).status).toBe(404);
+    await Promise.all([worker.stop(), api.stop()]);
+  },
+);
