@@ -17,6 +17,7 @@ const layers: readonly (readonly string[])[] = [
 
 /** The imports between areas of one layer that are meant. */
 const allowedSiblings = new Set([
+  'tasks → access',
   'tasks → database',
   'tasks → webhooks',
   'jobs → database',

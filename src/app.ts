@@ -76,7 +76,11 @@ export const createApp = async ({
   const { meter } = metrics;
   const backbone = await openBackbone(config, clock, logger);
   const { database, queue, events, duties, fleet, holder, adopt } = backbone;
-  const { tasks, keys, webhooks } = createStores(meterWrites(database, meter), clock);
+  const { tasks, keys, webhooks, usage, audit } = createStores(
+    meterWrites(database, meter),
+    clock,
+    config.limits.perKey,
+  );
   const spool = await createSpool({ folder: join(backbone.folder, 'spool') });
   await spool.sweep();
   const outside = createOutside(config, spool);
@@ -119,6 +123,10 @@ export const createApp = async ({
     spool,
     keys,
     webhooks,
+    limiter: backbone.limiter,
+    usage,
+    audit,
+    trustedProxies: config.server.trustedProxies,
     models,
     events,
     queue,

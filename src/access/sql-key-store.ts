@@ -1,18 +1,30 @@
 import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { newId, type RandomBytes } from '../core/ids.ts';
-import { type Database, firstRow, operation } from '../database/database.ts';
+import type { JsonValue } from '../core/json.ts';
+import { type Connection, type Database, firstRow, operation } from '../database/database.ts';
 import { prepare } from '../database/prepared.ts';
 import type { ApiKeyRow, InstallationSecretRow } from '../database/schema.ts';
-import type { ApiKey, KeyRole, KeyStore } from './keys.ts';
-
-/** Name of the key that the environment gives; no other key may have it. */
-const BOOTSTRAP = 'bootstrap';
+import type { Actor, AuditedAct, AuditEntry } from './audit.ts';
+import { beginBudget } from './budgets.ts';
+import {
+  type ApiKey,
+  bootstrapName,
+  type Caller,
+  type KeyChanges,
+  type KeyRole,
+  type KeySettings,
+  type KeyStore,
+} from './keys.ts';
+import type { KeyLimits } from './limits.ts';
+import { recordAct } from './sql-audit-log.ts';
 
 /** Begins every key that was made here; what follows is random. */
 const OURS = 'sk-limner-';
 
-const upsertKey = prepare<ApiKeyRow>('upsertKey', (db, value) =>
+type NewKeyRow = Pick<ApiKeyRow, 'id' | 'name' | 'role' | 'hash' | 'hint' | 'created_at' | 'settings'>;
+
+const upsertKey = prepare<NewKeyRow>('upsertKey', (db, value) =>
   db
     .insertInto('api_keys')
     .values({
@@ -23,18 +35,31 @@ const upsertKey = prepare<ApiKeyRow>('upsertKey', (db, value) =>
       hint: value('hint'),
       created_at: value('created_at'),
       revoked_at: null,
+      settings: value('settings'),
+      previous_hash: null,
+      previous_until: null,
+      last_used_at: null,
     })
     .onConflict((conflict) => conflict.column('hash').doNothing()),
 );
 
-const insertKey = operation('insertKey', async (connection, row: ApiKeyRow): Promise<void> => {
-  await connection.run(upsertKey, row);
-});
+const insertKey = operation(
+  'insertKey',
+  async (
+    connection,
+    { row, audit }: { readonly row: NewKeyRow; readonly audit: AuditEntry },
+  ): Promise<void> => {
+    await connection.run(upsertKey, row);
+    const { limits } = settingsIn(row.settings);
+    if (limits.budget !== undefined) await beginBudget(connection, row.id, limits.budget, row.created_at);
+    await recordAct(connection, audit);
+  },
+);
 
 const validateBootstrap = prepare<Pick<ApiKeyRow, 'hash'>>('validateBootstrap', (db, value) =>
   db
     .updateTable('api_keys')
-    .set({ role: 'admin', name: BOOTSTRAP, revoked_at: null })
+    .set({ role: 'admin', name: bootstrapName, revoked_at: null, settings: '{}' })
     .where('hash', '=', value('hash')),
 );
 
@@ -44,38 +69,118 @@ const revokeOtherBootstraps = prepare<Pick<ApiKeyRow, 'hash' | 'revoked_at'>>(
     db
       .updateTable('api_keys')
       .set({ revoked_at: value('revoked_at') })
-      .where('name', '=', BOOTSTRAP)
+      .where('name', '=', bootstrapName)
       .where('hash', '<>', value('hash'))
       .where('revoked_at', 'is', null),
 );
 
 /** There is one bootstrap key: giving another in the environment ends the one before. */
-const bootstrapKey = operation('bootstrapKey', async (connection, row: ApiKeyRow): Promise<void> => {
+const bootstrapKey = operation('bootstrapKey', async (connection, row: NewKeyRow): Promise<void> => {
   await connection.run(upsertKey, row);
   await connection.run(validateBootstrap, { hash: row.hash });
   await connection.run(revokeOtherBootstraps, { hash: row.hash, revoked_at: row.created_at });
 });
 
+const keyToChange = prepare<Pick<ApiKeyRow, 'id'>, ApiKeyRow>('keyToChange', (db, value, lockRows) =>
+  lockRows(db.selectFrom('api_keys').selectAll().where('id', '=', value('id'))),
+);
+
 const stampRevoked = prepare<Pick<ApiKeyRow, 'id' | 'revoked_at'>>('stampRevoked', (db, value) =>
   db
     .updateTable('api_keys')
     .set({ revoked_at: value('revoked_at') })
-    .where('id', '=', value('id'))
-    .where('revoked_at', 'is', null),
-);
-
-const keyById = prepare<Pick<ApiKeyRow, 'id'>, ApiKeyRow>('keyById', (db, value) =>
-  db.selectFrom('api_keys').selectAll().where('id', '=', value('id')),
+    .where('id', '=', value('id')),
 );
 
 const revokeKey = operation(
   'revokeKey',
   async (
     connection,
-    revocation: { readonly id: string; readonly atMs: number },
+    { id, audit }: { readonly id: string; readonly audit: AuditEntry },
   ): Promise<ApiKeyRow | null> => {
-    await connection.run(stampRevoked, { id: revocation.id, revoked_at: revocation.atMs });
-    return (await firstRow(connection, keyById, { id: revocation.id })) ?? null;
+    const row = await firstRow(connection, keyToChange, { id });
+    if (row === undefined) return null;
+    if (row.revoked_at !== null) return row;
+    await connection.run(stampRevoked, { id, revoked_at: audit.atMs });
+    await recordAct(connection, audit);
+    return { ...row, revoked_at: audit.atMs };
+  },
+);
+
+const setSettings = prepare<Pick<ApiKeyRow, 'id' | 'name' | 'settings'>>('setSettings', (db, value) =>
+  db
+    .updateTable('api_keys')
+    .set({ name: value('name'), settings: value('settings') })
+    .where('id', '=', value('id')),
+);
+
+const updateKey = operation(
+  'updateKey',
+  async (
+    connection,
+    update: { readonly id: string; readonly changes: KeyChanges; readonly audit: AuditEntry },
+  ): Promise<ApiKeyRow | null> => {
+    const { id, changes, audit } = update;
+    const row = await firstRow(connection, keyToChange, { id });
+    if (row === undefined) return null;
+    const settings = changed(settingsIn(row.settings), changes);
+    const next = { ...row, name: changes.name ?? row.name, settings: JSON.stringify(settings) };
+    await connection.run(setSettings, next);
+    if (changes.budget !== undefined) {
+      await beginBudget(connection, id, changes.budget ?? undefined, audit.atMs);
+    }
+    await recordAct(connection, audit);
+    return next;
+  },
+);
+
+type FreshSecret = Pick<ApiKeyRow, 'id' | 'hash' | 'hint' | 'previous_hash' | 'previous_until'>;
+
+const setSecret = prepare<FreshSecret>('setSecret', (db, value) =>
+  db
+    .updateTable('api_keys')
+    .set({
+      hash: value('hash'),
+      hint: value('hint'),
+      previous_hash: value('previous_hash'),
+      previous_until: value('previous_until'),
+    })
+    .where('id', '=', value('id')),
+);
+
+const rotateKey = operation(
+  'rotateKey',
+  async (
+    connection,
+    rotation: Pick<FreshSecret, 'id' | 'hash' | 'hint'> & {
+      readonly untilMs: number;
+      readonly audit: AuditEntry;
+    },
+  ): Promise<ApiKeyRow | null> => {
+    const { id, hash, hint, untilMs, audit } = rotation;
+    const row = await firstRow(connection, keyToChange, { id });
+    if (row === undefined || row.revoked_at !== null) return null;
+    // NOTE: that is what an earlier run of this transaction left.
+    if (row.hash === hash) return row;
+    const fresh = { hash, hint, previous_hash: row.hash, previous_until: untilMs };
+    await connection.run(setSecret, { id, ...fresh });
+    await recordAct(connection, audit);
+    return { ...row, ...fresh };
+  },
+);
+
+const stampUsed = prepare<{ id: string; at: number }>('stampUsed', (db, value) =>
+  db
+    .updateTable('api_keys')
+    .set({ last_used_at: value('at') })
+    .where('id', '=', value('id'))
+    .where((eb) => eb.or([eb('last_used_at', 'is', null), eb('last_used_at', '<', value('at'))])),
+);
+
+const noteUse = operation(
+  'noteUse',
+  async (connection, use: { readonly id: string; readonly at: number }): Promise<void> => {
+    await connection.run(stampUsed, use);
   },
 );
 
@@ -100,15 +205,41 @@ const keepSecret = operation(
 );
 
 /** The writes of this store. @public loaded by the writer thread, by name. */
-export const operations = [insertKey, bootstrapKey, revokeKey, keepSecret];
+export const operations = [insertKey, bootstrapKey, updateKey, rotateKey, revokeKey, noteUse, keepSecret];
 
 const keyByHash = prepare<Pick<ApiKeyRow, 'hash'>, ApiKeyRow>('keyByHash', (db, value) =>
-  db.selectFrom('api_keys').selectAll().where('hash', '=', value('hash')),
+  db
+    .selectFrom('api_keys')
+    .selectAll()
+    .where((eb) => eb.or([eb('hash', '=', value('hash')), eb('previous_hash', '=', value('hash'))])),
+);
+
+const keyById = prepare<Pick<ApiKeyRow, 'id'>, ApiKeyRow>('keyById', (db, value) =>
+  db.selectFrom('api_keys').selectAll().where('id', '=', value('id')),
 );
 
 const allKeys = prepare<Record<never, never>, ApiKeyRow>('allKeys', (db) =>
   db.selectFrom('api_keys').selectAll().orderBy('id'),
 );
+
+/** The settings in a row; one that was written before there were any has none. */
+const settingsIn = (text: string): KeySettings => ({ limits: {}, ...(JSON.parse(text) as object) });
+
+/** What is left when `null` takes away. */
+const without = <Value extends object>(value: Value): Partial<Value> =>
+  Object.fromEntries(
+    Object.entries(value).filter(([, one]) => one !== null && one !== undefined),
+  ) as Partial<Value>;
+
+const changed = (settings: KeySettings, changes: KeyChanges): KeySettings => {
+  const { name: _, models, allowedIps, expiresAtMs, ...limits } = changes;
+  const given = (value: Record<string, unknown>) =>
+    Object.fromEntries(Object.entries(value).filter(([, one]) => one !== undefined));
+  return {
+    ...without({ ...settings, ...given({ models, allowedIps, expiresAtMs }) }),
+    limits: without({ ...settings.limits, ...given(limits) }) as KeyLimits,
+  };
+};
 
 const toKey = (row: ApiKeyRow): ApiKey => ({
   id: row.id,
@@ -117,6 +248,9 @@ const toKey = (row: ApiKeyRow): ApiKey => ({
   hint: row.hint,
   createdAtMs: row.created_at,
   ...(row.revoked_at !== null && { revokedAtMs: row.revoked_at }),
+  ...(row.previous_until !== null && { previousUntilMs: row.previous_until }),
+  ...(row.last_used_at !== null && { lastUsedAtMs: row.last_used_at }),
+  ...settingsIn(row.settings),
 });
 
 /** A key made by us has 256 random bits, so one round of SHA-256 keeps it as safe as any slow hash would. */
@@ -127,24 +261,71 @@ const BELIEVED_MS = 500;
 
 const BELIEVED_KEYS = 10_000;
 
+/** How exactly the last use of a key is known: it is written down this often at most. */
+const USE_NOTED_EVERY_MS = 60_000;
+
+/** What the store of keys works with. */
+export interface KeyStoreSettings {
+  readonly database: Database;
+  readonly clock: Clock;
+  readonly randomBytes: RandomBytes;
+  /** What holds for keys with the role `user` that have no limit of their own. */
+  readonly defaultLimits?: KeyLimits;
+}
+
 /**
  * Keys in the database. The secret is looked up by its hash, so that no comparison of secrets can leak by its timing.
  */
-export const createKeyStore = (database: Database, clock: Clock, randomBytes: RandomBytes): KeyStore => {
-  const believed = new Map<string, { readonly key: ApiKey; readonly untilMs: number }>();
+export const createKeyStore = ({
+  database,
+  clock,
+  randomBytes,
+  defaultLimits = {},
+}: KeyStoreSettings): KeyStore => {
+  const believed = new Map<string, { readonly caller: Caller; readonly untilMs: number }>();
+  const notedMs = new Map<string, number>();
 
-  const rowOf = (secret: string, name: string, role: KeyRole): ApiKeyRow => {
+  const newSecret = (): string => `${OURS}${Buffer.from(randomBytes(32)).toString('base64url')}`;
+  // A secret that somebody chose may say all with its first characters.
+  const hintOf = (secret: string): string =>
+    secret.startsWith(OURS) ? `${secret.slice(0, OURS.length + 4)}…` : '…';
+
+  const rowOf = (secret: string, name: string, role: KeyRole, settings: KeySettings): NewKeyRow => {
     const nowMs = clock.nowMs();
     return {
       id: newId('key', nowMs, randomBytes),
       name,
       role,
       hash: hashOf(secret),
-      // A secret that somebody chose may say all with its first characters.
-      hint: secret.startsWith(OURS) ? `${secret.slice(0, OURS.length + 4)}…` : '…',
+      hint: hintOf(secret),
       created_at: nowMs,
-      revoked_at: null,
+      settings: JSON.stringify(settings),
     };
+  };
+
+  const auditOf = (act: AuditedAct, target: string, actor: Actor, details: JsonValue): AuditEntry => {
+    const atMs = clock.nowMs();
+    return { id: newId('act', atMs, randomBytes), atMs, actor, act, target, details };
+  };
+
+  /** The key of a secret as it is used now; how long that may be believed. */
+  const callerOf = (row: ApiKeyRow, hash: string, nowMs: number) => {
+    const key = toKey(row);
+    const endsMs = Math.min(
+      key.expiresAtMs ?? Infinity,
+      row.hash === hash ? Infinity : (row.previous_until ?? 0),
+    );
+    if (row.revoked_at !== null || endsMs <= nowMs) return undefined;
+    const limits = key.role === 'user' ? { ...defaultLimits, ...key.limits } : key.limits;
+    return { caller: { ...key, limits }, untilMs: Math.min(nowMs + BELIEVED_MS, endsMs) };
+  };
+
+  const noteUseOf = ({ id, lastUsedAtMs = 0 }: Caller, nowMs: number): void => {
+    if (nowMs - Math.max(lastUsedAtMs, notedMs.get(id) ?? 0) < USE_NOTED_EVERY_MS) return;
+    if (notedMs.size >= BELIEVED_KEYS) notedMs.clear();
+    notedMs.set(id, nowMs);
+    // Nobody waits for it, and the next use says the same.
+    database.write(noteUse, { id, at: nowMs }).catch(() => notedMs.delete(id));
   };
 
   return {
@@ -152,39 +333,79 @@ export const createKeyStore = (database: Database, clock: Clock, randomBytes: Ra
       const hash = hashOf(secret);
       const nowMs = clock.nowMs();
       const known = believed.get(hash);
-      if (known !== undefined && known.untilMs > nowMs) return known.key;
+      if (known !== undefined && known.untilMs > nowMs) return known.caller;
       const row = await firstRow(database.read, keyByHash, { hash });
-      if (row === undefined || row.revoked_at !== null) {
+      const found = row && callerOf(row, hash, nowMs);
+      if (found === undefined) {
         believed.delete(hash);
         return undefined;
       }
       if (believed.size >= BELIEVED_KEYS) believed.clear();
-      const key = toKey(row);
-      believed.set(hash, { key, untilMs: nowMs + BELIEVED_MS });
-      return key;
+      believed.set(hash, found);
+      noteUseOf(found.caller, nowMs);
+      return found.caller;
     },
 
-    create: async (name, role) => {
-      const secret = `${OURS}${Buffer.from(randomBytes(32)).toString('base64url')}`;
-      const row = rowOf(secret, name, role);
-      await database.write(insertKey, row);
-      return { key: toKey(row), secret };
+    create: async ({ name, role, ...settings }, actor) => {
+      const secret = newSecret();
+      const row = rowOf(secret, name, role, { limits: {}, ...settings });
+      const audit = auditOf('key.create', row.id, actor, detailsOf({ name, role, ...settings }));
+      await database.write(insertKey, { row, audit });
+      return {
+        key: toKey({
+          ...row,
+          revoked_at: null,
+          previous_hash: null,
+          previous_until: null,
+          last_used_at: null,
+        }),
+        secret,
+      };
     },
 
     ensureBootstrap: async (secret) => {
-      await database.write(bootstrapKey, rowOf(secret, BOOTSTRAP, 'admin'));
+      await database.write(bootstrapKey, rowOf(secret, bootstrapName, 'admin', { limits: {} }));
       believed.clear();
     },
 
     list: async () => (await database.read.all(allKeys, {})).map(toKey),
 
-    revoke: async (keyId) => {
-      const row = await database.write(revokeKey, { id: keyId, atMs: clock.nowMs() });
+    get: async (keyId) => {
+      const row = await firstRow(database.read, keyById, { id: keyId });
+      return row && toKey(row);
+    },
+
+    update: async (keyId, changes, actor) => {
+      const audit = auditOf('key.update', keyId, actor, detailsOf(changes));
+      const row = await database.write(updateKey, { id: keyId, changes, audit });
+      believed.clear();
+      return row === null ? undefined : toKey(row);
+    },
+
+    rotate: async (keyId, overlapMs, actor) => {
+      const secret = newSecret();
+      const audit = auditOf('key.rotate', keyId, actor, { overlapMs });
+      const row = await database.write(rotateKey, {
+        id: keyId,
+        hash: hashOf(secret),
+        hint: hintOf(secret),
+        untilMs: audit.atMs + overlapMs,
+        audit,
+      });
+      believed.clear();
+      return row === null ? undefined : { key: toKey(row), secret };
+    },
+
+    revoke: async (keyId, actor) => {
+      const audit = auditOf('key.revoke', keyId, actor, {});
+      const row = await database.write(revokeKey, { id: keyId, audit });
       believed.clear();
       return row === null ? undefined : toKey(row);
     },
   };
 };
+
+const detailsOf = (value: object): JsonValue => JSON.parse(JSON.stringify(value)) as JsonValue;
 
 /** A secret of this installation: the stored one, or the given one when there was none. */
 export const installationSecret = async (database: Database, name: string, fresh: string): Promise<string> =>

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Caller } from '../access/keys.ts';
 import { canonicalJson } from '../core/canonical-json.ts';
 import type { Clock } from '../core/clock.ts';
 import { LimnerError } from '../core/errors.ts';
@@ -15,7 +16,10 @@ import type { QueuePlaces } from '../jobs/queue-places.ts';
 import type { Meter } from '../observe/meter.ts';
 import type { ModelCatalog, PublicModel } from '../providers/catalog.ts';
 import type { IdempotencyRecord, InsertOutcome, NewTask, TaskStore } from '../tasks/task-store.ts';
+import { checkModelAllowed } from './check-model-allowed.ts';
 import { findModel } from './find-model.ts';
+import { fullLimitError } from './full-limit.ts';
+import { reservationOf } from './reservation.ts';
 
 /** What accepting a task needs. */
 export interface CreateTaskParts {
@@ -38,7 +42,7 @@ export type CarriedPicture = Uint8Array | SpoolFile;
 
 /** A valid request and whose it is. */
 export interface CreateTaskInput {
-  readonly keyId: string;
+  readonly caller: Pick<Caller, 'id' | 'limits' | 'models'>;
   readonly request: GenerationRequest;
   /** The reference picture, when the request carried it; then `request.reference` is absent. */
   readonly carriedPicture?: CarriedPicture;
@@ -67,14 +71,19 @@ export interface CreatedTask {
 
 /**
  * Accepts a task: when it returns, the task survives a power cut and somebody will work on it. Throws
- * `model_not_found`, `model_unavailable`, `invalid_parameter` (size), `idempotency_key_reused` and `queue_full`.
+ * `model_not_found`, `model_not_allowed`, `model_unavailable`, `invalid_parameter` (size, price), `idempotency_key_reused`,
+ * `queue_full`, and what says that a limit of the key is full.
  */
 export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput): Promise<CreatedTask> => {
   parts.admit();
-  const { keyId, request, carriedPicture, idempotency } = input;
+  const { caller, request, carriedPicture, idempotency } = input;
+  const keyId = caller.id;
   const model = findModel(parts.models, request.model);
+  checkModelAllowed(caller, model.name);
   checkAvailable(model);
   checkSize(model, request.size);
+  const hasReference = request.reference !== undefined || carriedPicture !== undefined;
+  const reservation = reservationOf(caller, model, request, hasReference);
 
   const createdAtMs = parts.clock.nowMs();
   const id = newId('task', createdAtMs, parts.randomBytes);
@@ -85,6 +94,7 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
     request,
     createdAtMs,
     ...(record !== undefined && { idempotency: record }),
+    ...(reservation !== undefined && { reservation }),
   };
   const place = parts.places.take();
   if (place === undefined) return replayOnly(parts, task);
@@ -94,6 +104,7 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
     reference = carriedPicture && (await parts.storeReference(id, carriedPicture));
     const accepted = reference === undefined ? task : { ...task, request: { ...request, reference } };
     const inserted = await parts.tasks.insert(accepted);
+    if (inserted.outcome === 'refused') throw fullLimitError(caller, inserted.limit, createdAtMs);
     if (inserted.outcome !== 'created') return await answerEarlier(parts, inserted, task);
     isCreated = true;
     parts.meter.taskAccepted(request.model);

@@ -1,6 +1,7 @@
 /** What a process stands on: where tasks are kept, who works when, who hears of it. Embedded it is alone with a folder. */
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
+import { createMemoryRequestLimiter, type RequestLimiter } from '../access/request-limiter.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../database/database.ts';
@@ -21,6 +22,8 @@ export interface Backbone {
   readonly events: TaskEvents;
   readonly duties: Duties;
   readonly fleet: Fleet;
+  /** Counts requests in every process that shares the database. */
+  readonly limiter: RequestLimiter;
   /** Where files of this process lie, and of no other. */
   readonly folder: string;
   /** Who has what lies in that folder; absent where everybody who works has it. */
@@ -71,6 +74,7 @@ export const openEmbeddedBackbone = async (
     }),
     events: createTaskEvents(),
     duties: createOwnDuties(),
+    limiter: createMemoryRequestLimiter(clock),
     fleet: fleetOfOne({ id: 'alone', role: 'all', offer: null }),
     folder: config.dataDir,
     close: async () => {

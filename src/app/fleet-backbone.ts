@@ -1,4 +1,5 @@
 /** What a node of a fleet stands on: PostgreSQL, pg-boss in it, and messages between the nodes. */
+import { createSqlRequestLimiter } from '../access/sql-request-limiter.ts';
 import type { Config, DatabaseConfig } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { JsonValue } from '../core/json.ts';
@@ -105,6 +106,7 @@ export const openFleetBackbone = async ({
     events,
     duties,
     fleet,
+    limiter: createSqlRequestLimiter(database, clock),
     folder: folder.path,
     holder: folder.id,
     adopt: (job) => queue.adopt(job),

@@ -58,6 +58,10 @@ const catalogOf = (offers: readonly Offer[]): ModelCatalog => {
   return createModelCatalog(wireModels(models, [...providers.values()]));
 };
 
+/** What a process with this configuration serves, as far as that can be told without reaching anybody. */
+export const catalogOfConfig = (config: Pick<Config, 'providers' | 'models'>): ModelCatalog =>
+  catalogOf([offerOf(config) as unknown as Offer]);
+
 /** The catalogue of a node that only takes requests: what the workers serve that are there now, or were there last. */
 export const createFleetCatalog = (fleet: Fleet): ModelCatalog => {
   let catalog = createModelCatalog([]);

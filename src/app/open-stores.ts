@@ -1,6 +1,11 @@
 import { randomBytes } from 'node:crypto';
 import type { KeyStore } from '../access/keys.ts';
+import type { AuditLog } from '../access/audit.ts';
+import type { KeyLimits } from '../access/limits.ts';
+import { createAuditLog } from '../access/sql-audit-log.ts';
 import { createKeyStore } from '../access/sql-key-store.ts';
+import { createUsageStore } from '../access/sql-usage-store.ts';
+import type { UsageStore } from '../access/usage.ts';
 import type { Config } from '../config/config.ts';
 import type { Clock } from '../core/clock.ts';
 import type { Database } from '../database/database.ts';
@@ -16,12 +21,17 @@ export interface Stores {
   readonly tasks: TaskStore;
   readonly keys: KeyStore;
   readonly webhooks: WebhookStore;
+  readonly usage: UsageStore;
+  readonly audit: AuditLog;
 }
 
-export const createStores = (database: Database, clock: Clock): Stores => ({
+/** @param defaultLimits what holds for keys of users that have no limit of their own. */
+export const createStores = (database: Database, clock: Clock, defaultLimits: KeyLimits = {}): Stores => ({
   tasks: createTaskStore(database),
-  keys: createKeyStore(database, clock, randomBytes),
+  keys: createKeyStore({ database, clock, randomBytes, defaultLimits }),
   webhooks: createWebhookStore(database, clock, randomBytes),
+  usage: createUsageStore(database),
+  audit: createAuditLog(database),
 });
 
 /** Opens the stores without anybody at work: enough to manage keys and look at tasks. Others may have them open too. */

@@ -1,3 +1,4 @@
+import type { KeyChangesJson, KeyJson, KeySettingsJson, NewKeyJson } from '../access/key-json.ts';
 import { CommandError } from './command-error.ts';
 
 /** Limner's HTTP interface as the commands use it, whether over the network or inside this process. */
@@ -33,14 +34,13 @@ export interface ModelAnswer {
   readonly [key: string]: unknown;
 }
 
-/** A key without its secret. */
-export interface KeyAnswer {
+/** A key with its secret, which is shown this once. */
+export interface KeyWithSecretAnswer extends KeySettingsJson {
   readonly id: string;
   readonly name: string;
   readonly role: string;
-  readonly hint?: string;
-  readonly created_at?: number;
-  readonly revoked_at?: number;
+  readonly key: string;
+  readonly previous_expires_at?: number;
 }
 
 /** A webhook endpoint without its secret. */
@@ -80,8 +80,10 @@ export interface ApiClient {
   listTasks(query: Readonly<Record<string, string>>): Promise<ListAnswer<TaskAnswer>>;
   cancelTask(taskId: string): Promise<TaskAnswer>;
   listModels(): Promise<ListAnswer<ModelAnswer>>;
-  createKey(name: string, role: string): Promise<KeyAnswer & { readonly key: string }>;
-  listKeys(): Promise<ListAnswer<KeyAnswer>>;
+  createKey(body: NewKeyJson): Promise<KeyWithSecretAnswer>;
+  updateKey(keyId: string, body: KeyChangesJson): Promise<KeyJson>;
+  rotateKey(keyId: string, overlapSeconds: number): Promise<KeyWithSecretAnswer>;
+  listKeys(): Promise<ListAnswer<KeyJson>>;
   revokeKey(keyId: string): Promise<void>;
   createWebhookEndpoint(url: string): Promise<WebhookEndpointAnswer & { readonly secret: string }>;
   listWebhookEndpoints(): Promise<ListAnswer<WebhookEndpointAnswer>>;
@@ -104,6 +106,7 @@ export const createApiClient = (send: Send, download: ApiClient['download']): Ap
     body: JSON.stringify(body),
     headers: { 'content-type': 'application/json' },
   });
+  const keyPath = (keyId: string) => `/admin/v1/keys/${encodeURIComponent(keyId)}`;
   const taskPath = (taskId: string) => `${TASKS}/${encodeURIComponent(taskId)}`;
   return {
     createTask: (body, signal) => ask(TASKS, { ...post(body), signal }),
@@ -112,10 +115,13 @@ export const createApiClient = (send: Send, download: ApiClient['download']): Ap
     listTasks: (query) => ask(`${TASKS}?${new URLSearchParams(query).toString()}`),
     cancelTask: (taskId) => ask(`${taskPath(taskId)}/cancel`, { method: 'POST' }),
     listModels: () => ask('/v1/models'),
-    createKey: (name, role) => ask('/admin/v1/keys', post({ name, role })),
+    createKey: (body) => ask('/admin/v1/keys', post(body)),
+    updateKey: (keyId, body) => ask(keyPath(keyId), { ...post(body), method: 'PATCH' }),
+    rotateKey: (keyId, overlapSeconds) =>
+      ask(`${keyPath(keyId)}/rotate`, post({ overlap_seconds: overlapSeconds })),
     listKeys: () => ask('/admin/v1/keys'),
     revokeKey: async (keyId) => {
-      await checked(await send(`/admin/v1/keys/${encodeURIComponent(keyId)}`, { method: 'DELETE' }));
+      await checked(await send(keyPath(keyId), { method: 'DELETE' }));
     },
     createWebhookEndpoint: (url) => ask(`${WEBHOOKS}/endpoints`, post({ url })),
     listWebhookEndpoints: () => ask(`${WEBHOOKS}/endpoints`),

@@ -1,6 +1,7 @@
 import type { KeyStore } from '../access/keys.ts';
 import type { AdapterDescription, Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
+import type { ModelCatalog } from '../providers/catalog.ts';
 
 /** Where a command writes to. */
 export interface Terminal {
@@ -20,7 +21,8 @@ export interface EmbeddedApp {
 
 /** Keys of a data folder, also while a server works on it. */
 export interface OpenKeys {
-  readonly keys: Pick<KeyStore, 'create' | 'list' | 'revoke'>;
+  readonly keys: Pick<KeyStore, 'create' | 'list' | 'get' | 'update' | 'rotate' | 'revoke'>;
+  readonly models: ModelCatalog;
   close(): Promise<void>;
 }
 

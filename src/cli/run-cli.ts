@@ -106,7 +106,16 @@ const createProgram = (context: CliContext, run: (command: Promise<number>) => P
   );
 
   const keys = program.command('keys').description('Manage API keys.');
-  printing(keys, 'create <name>', 'Make a key and print it, this once.')
+  const limiting = (command: Command): Command =>
+    command
+      .option('--models <models>', 'public models that it may use, parted by commas')
+      .option('--requests-per-minute <count>', 'requests of any kind')
+      .option('--concurrent-tasks <count>', 'tasks that have not ended')
+      .option('--images-per-day <count>', 'pictures in a day of UTC')
+      .option('--budget <budget>', 'such as 25USD/month; or /day, /total')
+      .option('--expires <date>', 'when it stops working, such as 2027-01-31')
+      .option('--allow-ips <ranges>', 'addresses and CIDR ranges, parted by commas');
+  limiting(printing(keys, 'create <name>', 'Make a key and print it, this once.'))
     .option('--role <role>', 'user or admin', 'user')
     .action(async (name, options) =>
       run((await import('./commands/keys.ts')).createKey(context, name, options)),
@@ -114,6 +123,16 @@ const createProgram = (context: CliContext, run: (command: Promise<number>) => P
   printing(keys, 'list', 'List keys.').action(async (options) =>
     run((await import('./commands/keys.ts')).listKeys(context, options)),
   );
+  limiting(printing(keys, 'update <id>', 'Change what a key may do; none takes a limit away.'))
+    .option('--name <name>', 'who or what uses it')
+    .action(async (keyId, options) =>
+      run((await import('./commands/keys.ts')).updateKey(context, keyId, options)),
+    );
+  printing(keys, 'rotate <id>', 'Give a key a new secret and print it, this once.')
+    .option('--overlap <duration>', 'how long the one before works on', '24h')
+    .action(async (keyId, options) =>
+      run((await import('./commands/keys.ts')).rotateKey(context, keyId, options)),
+    );
   printing(keys, 'revoke <id>', 'Revoke a key for good.').action(async (keyId, options) =>
     run((await import('./commands/keys.ts')).revokeKey(context, keyId, options)),
   );

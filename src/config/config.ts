@@ -103,6 +103,8 @@ export interface Config {
     readonly port: number;
     /** The address that callers see, without a slash at its end; absent: where the server listens. */
     readonly publicUrl?: string;
+    /** Proxies whose `X-Forwarded-For` is believed: addresses and CIDR ranges. */
+    readonly trustedProxies: readonly string[];
   };
   /** An absolute path. */
   readonly dataDir: string;
@@ -122,6 +124,12 @@ export interface Config {
     readonly queue: number;
     /** Finished pictures that wait on this disk to be stored; while there are so many, no task begins. */
     readonly unstored: number;
+    /** What a key of a user may take that has no limit of its own. */
+    readonly perKey: {
+      readonly requestsPerMinute?: number;
+      readonly concurrentTasks?: number;
+      readonly imagesPerDay?: number;
+    };
   };
   readonly onUnconfirmed: UnconfirmedPolicy;
   readonly logLevel: LogLevel;

@@ -21,6 +21,8 @@ export const describeConfig = (config: Config): readonly DescribedSetting[] => {
   add('server.host', config.server.host);
   add('server.port', config.server.port);
   add('server.public_url', config.server.publicUrl);
+  const { trustedProxies } = config.server;
+  add('server.trusted_proxies', trustedProxies.length === 0 ? undefined : trustedProxies);
   add('data_dir', config.dataDir);
   add('database', config.database.kind);
   add('storage.kind', config.storage.kind);
@@ -41,6 +43,10 @@ export const describeConfig = (config: Config): readonly DescribedSetting[] => {
   add('task_deadline', formatDuration(config.taskDeadlineMs));
   add('limits.queue', config.limits.queue);
   add('limits.unstored', config.limits.unstored);
+  const { requestsPerMinute, concurrentTasks, imagesPerDay } = config.limits.perKey;
+  add('limits.per_key.requests_per_minute', requestsPerMinute);
+  add('limits.per_key.concurrent_tasks', concurrentTasks);
+  add('limits.per_key.images_per_day', imagesPerDay);
   add('on_unconfirmed', config.onUnconfirmed);
   add('log_level', config.logLevel);
   add('fetch_allow', config.fetchAllow.length === 0 ? undefined : config.fetchAllow);

@@ -24,7 +24,13 @@ import { resolveProvider } from './resolve-providers.ts';
 import { resolveStorage } from './resolve-storage.ts';
 import { configSchema } from './schema.ts';
 import type { CommonProviderKeys, ConfigTree } from './schema.ts';
-import { baseAddress, checkAllowance, checkDatabaseUrl, positiveDuration } from './values.ts';
+import {
+  baseAddress,
+  checkAddressRange,
+  checkAllowance,
+  checkDatabaseUrl,
+  positiveDuration,
+} from './values.ts';
 
 /** Where the configuration comes from. */
 export interface ConfigSources {
@@ -165,11 +171,23 @@ const databaseOf = ({ database = {} }: ConfigTree, report: Layers['report']): Da
   return { kind: 'postgres', url: new Secret(String(url)), connections };
 };
 
+const perKeyOf = ({ limits }: ConfigTree): Config['limits']['perKey'] => {
+  const { requests_per_minute, concurrent_tasks, images_per_day } = limits?.per_key ?? {};
+  return {
+    ...(requests_per_minute !== undefined && { requestsPerMinute: requests_per_minute }),
+    ...(concurrent_tasks !== undefined && { concurrentTasks: concurrent_tasks }),
+    ...(images_per_day !== undefined && { imagesPerDay: images_per_day }),
+  };
+};
+
 /** Everything but providers and models. */
 const ownSettings = (tree: ConfigTree, cwd: string, layers: Layers) => {
   const { environment, report, reportVariable } = layers;
   for (const [index, allowance] of (tree.fetch_allow ?? []).entries()) {
     checkAllowance(allowance, ['fetch_allow', index], report);
+  }
+  for (const [index, range] of (tree.server?.trusted_proxies ?? []).entries()) {
+    checkAddressRange(range, ['server', 'trusted_proxies', index], report);
   }
   const apiKey = environment.getSecret('LIMNER_API_KEY');
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
@@ -181,6 +199,7 @@ const ownSettings = (tree: ConfigTree, cwd: string, layers: Layers) => {
     server: {
       host: tree.server?.host ?? defaults.host,
       port: tree.server?.port ?? defaults.port,
+      trustedProxies: tree.server?.trusted_proxies ?? [],
       ...(publicUrl !== undefined && { publicUrl: baseAddress(publicUrl, ['server', 'public_url'], report) }),
     },
     dataDir: resolve(cwd, tree.data_dir ?? defaults.dataDir),
@@ -196,6 +215,7 @@ const ownSettings = (tree: ConfigTree, cwd: string, layers: Layers) => {
     limits: {
       queue: tree.limits?.queue ?? defaults.queueLimit,
       unstored: tree.limits?.unstored ?? defaults.unstoredLimit,
+      perKey: perKeyOf(tree),
     },
     onUnconfirmed: tree.on_unconfirmed ?? defaults.onUnconfirmed,
     logLevel: tree.log_level ?? defaults.logLevel,

@@ -201,6 +201,11 @@ const properties = <P extends TSchema>(providers: P) =>
         public_url: optional(
           address('The address under which callers reach it; links to pictures begin with it.'),
         ),
+        trusted_proxies: optional(
+          Type.Array(text('Address or CIDR.'), {
+            description: 'Proxies in front of it: who calls is then read from their `X-Forwarded-For`.',
+          }),
+        ),
       }),
     ),
     data_dir: optional(text('Folder for the database and the pictures; relative to the working folder.')),
@@ -258,6 +263,15 @@ const properties = <P extends TSchema>(providers: P) =>
             'Finished pictures that may wait on this disk for the store; while there are so many no task begins.',
             1_000,
           ),
+        ),
+        per_key: optional(
+          map('For keys with the role `user` that have no limit of their own; not limited by default.', {
+            requests_per_minute: optional(count(1, 1_000_000, 'Requests of any kind.')),
+            concurrent_tasks: optional(count(1, 10_000, 'Tasks that have not ended.')),
+            images_per_day: optional(
+              count(1, 10_000_000, 'Pictures asked for in a day of UTC, less those that were not delivered.'),
+            ),
+          }),
         ),
       }),
     ),

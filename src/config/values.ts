@@ -30,6 +30,13 @@ export const checkAllowance = (text: string, path: Path, report: Report): void =
   }
 };
 
+/** Reports what is neither an address nor CIDR. */
+export const checkAddressRange = (text: string, path: Path, report: Report): void => {
+  if (!ipaddr.isValidCIDR(text) && !ipaddr.isValid(text)) {
+    report(path, `wants an address or CIDR, such as 10.0.0.0/8, not ${JSON.stringify(text)}`);
+  }
+};
+
 const isHostAndPort = (text: string): boolean =>
   /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i.test(text) && URL.canParse(`http://${text}`);
 

@@ -45,6 +45,8 @@ const requestErrors = {
   missing_api_key: entry(401, 'authentication_error', 'No API key was sent'),
   invalid_api_key: entry(401, 'authentication_error', 'The API key is not known'),
   insufficient_role: entry(403, 'permission_error', 'The key may not do this'),
+  model_not_allowed: entry(403, 'permission_error', 'The key may not use this model'),
+  address_not_allowed: entry(403, 'permission_error', 'The key may not be used from this address'),
   model_not_found: entry(404, 'not_found_error', 'There is no such model'),
   task_not_found: entry(404, 'not_found_error', 'There is no such task'),
   key_not_found: entry(404, 'not_found_error', 'There is no such key'),

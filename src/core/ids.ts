@@ -34,7 +34,7 @@ const encodeRandom = (bytes: Uint8Array): string => {
 };
 
 /** What an identifier may name. */
-export type IdPrefix = 'task' | 'call' | 'img' | 'key' | 'req' | 'claim' | 'wh' | 'evt';
+export type IdPrefix = 'task' | 'call' | 'img' | 'key' | 'req' | 'claim' | 'wh' | 'evt' | 'act';
 
 /** A new identifier such as `task_01jd…`: sortable by age, with 80 unpredictable bits. */
 export const newId = (prefix: IdPrefix, nowMs: number, randomBytes: RandomBytes): string =>

@@ -61,6 +61,8 @@ export interface ModelCard {
   /** The file formats that can be asked for; with one entry it is always that one. */
   readonly formats: readonly ImageFormat[];
   readonly price?: { readonly currency: string; readonly tiers: readonly PriceTier[] };
+  /** Nobody is ever charged for it, so that no budget needs a price. */
+  readonly isFree?: true;
   /** When the vendor stops serving it, as an ISO 8601 instant. */
   readonly retiresAt?: string;
   /** Said with every task of this model, e.g. that no AI is behind it. */

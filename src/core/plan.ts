@@ -2,7 +2,8 @@
 import type { Adjustment } from './adjustment.ts';
 import type { CallRequest } from './call.ts';
 import { LimnerError } from './errors.ts';
-import type { ModelCard } from './model-card.ts';
+import { type ModelCard, priceOf } from './model-card.ts';
+import type { Cost } from './money.ts';
 import { chooseNativeSize } from './native-size.ts';
 import { requestLimits } from './request.ts';
 import type { GenerationRequest, ImageFormat } from './request.ts';
@@ -52,6 +53,18 @@ export const planCalls = ({
     });
   }
   return { calls, adjustments };
+};
+
+/** What all pictures of a request cost with the model of this card; `undefined` when the card has no price. */
+export const costOfRequest = (
+  { n, size, quality }: GenerationRequest,
+  card: ModelCard,
+  hasReference: boolean,
+): Cost | undefined => {
+  if (card.price === undefined) return undefined;
+  const sent = takeWord('quality', quality, card.qualities).sent?.quality;
+  const drawn = chooseNativeSize(card.sizes, size);
+  return { micros: n * priceOf(card, drawn, sent, hasReference), currency: card.price.currency };
 };
 
 const refuseImpossible = (request: GenerationRequest, card: ModelCard, hasReference: boolean): void => {

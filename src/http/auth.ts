@@ -1,11 +1,15 @@
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import type { ApiKey, KeyStore } from '../access/keys.ts';
+import { isInRanges } from '../access/addresses.ts';
+import type { Actor } from '../access/audit.ts';
+import type { Caller, KeyStore } from '../access/keys.ts';
+import type { RequestLimiter } from '../access/request-limiter.ts';
 import { LimnerError } from '../core/errors.ts';
+import { tellRequestLimit } from './limit-headers.ts';
 
 declare module 'fastify' {
   interface FastifyRequest {
     /** Whose key it is, on every route behind `requireKey`. */
-    caller: ApiKey;
+    caller: Caller;
   }
 }
 
@@ -14,33 +18,62 @@ type Hook = (request: FastifyRequest, reply: FastifyReply, done: (error?: Error)
 /** Finds the secret of a request, or what to complain about. */
 type ReadSecret = (request: FastifyRequest) => string | LimnerError;
 
-/** Lets only requests with a valid key through, before their body is read. */
+/** What letting a key in needs. */
+interface EntryParts {
+  readonly keys: Pick<KeyStore, 'authenticate'>;
+  readonly limiter: RequestLimiter;
+}
+
+/** Lets only requests with a valid key through that comes from where it may and not too often, before their body is read. */
 export const requireKey =
-  (keys: Pick<KeyStore, 'authenticate'>, readSecret: ReadSecret = bearerOf): Hook =>
-  (request, _reply, done) => {
+  (parts: EntryParts, readSecret: ReadSecret = bearerOf): Hook =>
+  (request, reply, done) => {
     const secret = readSecret(request);
     if (secret instanceof LimnerError) {
       done(secret);
       return;
     }
-    keys.authenticate(secret).then(
-      (key) => {
-        if (key === undefined) {
-          done(new LimnerError('invalid_api_key', 'This API key is not known here, or it was revoked.'));
-          return;
-        }
-        request.caller = key;
-        done();
-      },
-      (fault: Error) => done(fault),
-    );
+    enter(parts, secret, request, reply).then(done, (fault: Error) => done(fault));
   };
+
+const enter = async (
+  { keys, limiter }: EntryParts,
+  secret: string,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<undefined> => {
+  const caller = await keys.authenticate(secret);
+  if (caller === undefined) {
+    throw new LimnerError('invalid_api_key', 'This API key is not known here, was revoked, or has expired.');
+  }
+  if (caller.allowedIps !== undefined && !isInRanges(request.ip, caller.allowedIps)) {
+    throw new LimnerError('address_not_allowed', `This key may not be used from ${request.ip}.`);
+  }
+  request.caller = caller;
+  const { requestsPerMinute } = caller.limits;
+  if (requestsPerMinute === undefined) return;
+  const taken = await limiter.take(caller.id, requestsPerMinute);
+  tellRequestLimit(reply, caller.limits, taken);
+  if (taken.isAllowed) return;
+  throw new LimnerError(
+    'rate_limit_exceeded',
+    `This key may send ${requestsPerMinute} requests a minute. Try again in ${Math.ceil(taken.resetMs / 1000)} s.`,
+    { retryAfterMs: taken.resetMs },
+  );
+};
 
 /** Lets only keys with the role `admin` through; comes after `requireKey`. */
 export const requireAdmin: Hook = (request, _reply, done) => {
   if (request.caller.role === 'admin') done();
   else done(new LimnerError('insufficient_role', 'This needs a key with the role `admin`.'));
 };
+
+/** Who acts with this request, for the audit log. */
+export const actorOf = ({ caller, ip }: FastifyRequest): Actor => ({
+  keyId: caller.id,
+  name: caller.name,
+  address: ip,
+});
 
 /** The secret of `Authorization: Bearer`. */
 export const bearerOf: ReadSecret = (request) => {

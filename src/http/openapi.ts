@@ -37,6 +37,10 @@ export const buildOpenApi = async (version: string): Promise<Node> => {
           name: 'Webhooks',
           description: 'Being told when a task has ended. How to verify: `docs/webhooks.md`.',
         },
+        {
+          name: 'Usage',
+          description: 'What a key has used, and what remains of its limits. `docs/usage.md`.',
+        },
         { name: 'Administration', description: 'For keys with the role `admin`.' },
         { name: 'Operation', description: 'For whoever runs the server.' },
       ],

@@ -1,4 +1,7 @@
+import type { AuditLog } from '../access/audit.ts';
 import type { KeyStore } from '../access/keys.ts';
+import type { RequestLimiter } from '../access/request-limiter.ts';
+import type { UsageStore } from '../access/usage.ts';
 import type { CancelTaskParts } from '../actions/cancel-task.ts';
 import type { CreateTaskParts } from '../actions/create-task.ts';
 import type { DeleteTaskParts } from '../actions/delete-task.ts';
@@ -23,7 +26,12 @@ export interface ServerParts extends CreateTaskParts, WaitTaskParts, CancelTaskP
   readonly spool: Pick<Spool, 'create'>;
   readonly events: TaskEvents;
   readonly queue: Pick<JobQueue, 'announce' | 'wake'>;
-  readonly keys: Pick<KeyStore, 'authenticate' | 'create' | 'list' | 'revoke'>;
+  readonly keys: Pick<KeyStore, 'authenticate' | 'create' | 'list' | 'get' | 'update' | 'rotate' | 'revoke'>;
+  readonly limiter: RequestLimiter;
+  readonly usage: UsageStore;
+  readonly audit: AuditLog;
+  /** Proxies whose `X-Forwarded-For` is believed: addresses and CIDR ranges. */
+  readonly trustedProxies: readonly string[];
   readonly webhooks: Pick<
     WebhookStore,
     | 'createEndpoint'

@@ -9,7 +9,9 @@ import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
 import { newId } from '../core/ids.ts';
 import type { NodeRole } from '../core/node-role.ts';
 import { requestLimits } from '../core/request.ts';
+import { registerAuditRoute } from './admin/audit/route.ts';
 import { registerKeyRoutes } from './admin/keys/route.ts';
+import { registerUsageReportRoute } from './admin/usage/route.ts';
 import { requireAdmin, requireKey } from './auth.ts';
 import { answerError, answerFrameworkError, answerClientError } from './errors.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -23,6 +25,7 @@ import { registerGenerationRoutes } from './routes/generations/route.ts';
 import { registerHealthRoutes } from './routes/health/route.ts';
 import { registerMetricsRoute } from './routes/metrics/route.ts';
 import { registerModelRoutes } from './routes/models/route.ts';
+import { registerUsageRoute } from './routes/usage/route.ts';
 import { registerWebhookRoutes } from './routes/webhooks/route.ts';
 import type { ServerParts } from './server-parts.ts';
 import { compileValidator } from './validation.ts';
@@ -61,6 +64,7 @@ export const createServer = async (parts: ServerParts, role: NodeRole = 'all'): 
     // Its answer would be in Fastify's shape; `connection: close` and `shutting_down` say it in ours.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
+    trustProxy: parts.trustedProxies.length === 0 ? false : [...parts.trustedProxies],
     genReqId: () => newId('req', clock.nowMs(), parts.randomBytes),
     frameworkErrors: (error, request, reply) => answerFrameworkError(error, request, reply),
     clientErrorHandler: answerClientError,
@@ -119,16 +123,19 @@ export const registerRoutes = (app: Server, parts: ServerParts): void => {
   });
   app.decorateRequest('caller');
   app.register((scope: Server, _options, done) => {
-    scope.addHook('onRequest', requireKey(parts.keys));
+    scope.addHook('onRequest', requireKey(parts));
     registerGenerationRoutes(scope, parts, links);
     registerModelRoutes(scope, parts);
+    registerUsageRoute(scope, parts);
     registerWebhookRoutes(scope, parts);
     done();
   });
   app.register((scope: Server, _options, done) => {
-    scope.addHook('onRequest', requireKey(parts.keys));
+    scope.addHook('onRequest', requireKey(parts));
     scope.addHook('onRequest', requireAdmin);
     registerKeyRoutes(scope, parts);
+    registerAuditRoute(scope, parts);
+    registerUsageReportRoute(scope, parts);
     done();
   });
   app.register((scope: Server, _options, done) => {

@@ -16,8 +16,11 @@ export const createProgram = (stdout: Terminal): Program => ({
   serve: (config, stop) => serve(config, stop, stdout),
   embed,
   openKeys: async (config) => {
-    const { openStores } = await import('../app/open-stores.ts');
-    return explaining(openStores(config));
+    const [{ openStores }, { catalogOfConfig }] = await Promise.all([
+      import('../app/open-stores.ts'),
+      import('../app/offer.ts'),
+    ]);
+    return { ...(await explaining(openStores(config))), models: catalogOfConfig(config) };
   },
   schemaStatus: async (config) => {
     const { schemaStatus } = await import('../app/schema.ts');
@@ -99,7 +102,7 @@ const prepareKeys = async (keys: KeyStore, config: Config): Promise<string | und
   }
   const known = await keys.list();
   if (known.some((key) => key.name !== COMMAND_LINE && key.revokedAtMs === undefined)) return undefined;
-  return (await keys.create('first key', 'admin')).secret;
+  return (await keys.create({ name: 'first key', role: 'admin' }, { name: 'first start' })).secret;
 };
 
 const aborted = (signal: AbortSignal): Promise<void> =>
@@ -136,7 +139,7 @@ const commandLineKey = async (keys: KeyStore, config: Config): Promise<string> =
     throw error;
   });
   if (kept !== undefined && (await keys.authenticate(kept)) !== undefined) return kept;
-  const { secret } = await keys.create(COMMAND_LINE, 'admin');
+  const { secret } = await keys.create({ name: COMMAND_LINE, role: 'admin' }, { name: COMMAND_LINE });
   await writeFile(file, secret, { mode: 0o600 });
   return secret;
 };

@@ -1,7 +1,8 @@
+import type { Kysely } from 'kysely';
 import { isId, firstIdAt } from '../core/ids.ts';
 import { type Database, firstRow } from '../database/database.ts';
 import { prepare } from '../database/prepared.ts';
-import type { CallRow, ImageRow, TaskRow } from '../database/schema.ts';
+import type { CallRow, ImageRow, Tables, TaskRow } from '../database/schema.ts';
 import { toCall, toImage, toTask } from './rows.ts';
 import {
   cancelTask,
@@ -80,25 +81,40 @@ interface PageValues {
   readonly model: string;
 }
 
-const pageOf = (name: string, filter: { readonly status: boolean; readonly model: boolean }) =>
-  prepare<PageValues, TaskRow>(name, (db, value) => {
+/** The tasks of a page, and the images of all of them. */
+const pageOf = (name: string, filter: { readonly status: boolean; readonly model: boolean }) => {
+  const page = (
+    db: Kysely<Tables>,
+    value: <Name extends keyof PageValues>(name: Name) => PageValues[Name],
+  ) => {
     let query = db
       .selectFrom('tasks')
-      .selectAll()
       .where('key_id', '=', value('key_id'))
       .where('id', '<', value('before'))
       .where('id', '>=', value('from'));
     if (filter.status) query = query.where('status', '=', value('status'));
     if (filter.model) query = query.where('model', '=', value('model'));
     return query.orderBy('id', 'desc').limit(value('limit'));
-  });
+  };
+  return {
+    tasks: prepare<PageValues, TaskRow>(name, (db, value) => page(db, value).selectAll()),
+    images: prepare<PageValues, ImageRow>(`imagesOf${name}`, (db, value) =>
+      db
+        .selectFrom('images')
+        .selectAll()
+        .where('task_id', 'in', page(db, value).select('id'))
+        .orderBy('task_id')
+        .orderBy('place'),
+    ),
+  };
+};
 
 // NOTE: one statement per set of filters, so that each finds its own index at any number of tasks.
 const pages = {
-  all: pageOf('pageOfAll', { status: false, model: false }),
-  status: pageOf('pageOfStatus', { status: true, model: false }),
-  model: pageOf('pageOfModel', { status: false, model: true }),
-  both: pageOf('pageOfStatusAndModel', { status: true, model: true }),
+  all: pageOf('PageOfAll', { status: false, model: false }),
+  status: pageOf('PageOfStatus', { status: true, model: false }),
+  model: pageOf('PageOfModel', { status: false, model: true }),
+  both: pageOf('PageOfStatusAndModel', { status: true, model: true }),
 };
 
 /** Sorts after every identifier of a task. */
@@ -129,7 +145,8 @@ export const createTaskStore = (database: Database): TaskStore => {
     },
 
     list: async (query) => {
-      const rows = await read.all(choosePage(query), {
+      const page = choosePage(query);
+      const values: PageValues = {
         key_id: query.keyId,
         before: smallest(
           query.afterTaskId ?? AFTER_ALL,
@@ -139,10 +156,20 @@ export const createTaskStore = (database: Database): TaskStore => {
         limit: query.limit + 1,
         status: query.status ?? '',
         model: query.model ?? '',
-      });
+      };
+      const found = await read.all(page.tasks, values);
+      const rows = found.slice(0, query.limit);
+      const [newest] = rows;
+      if (newest === undefined) return { tasks: [], hasMore: false };
+      // NOTE: the page is named by its ends, so that tasks accepted meanwhile move nothing out of it.
+      const ends = { before: `${newest.id}~`, from: rows.at(-1)?.id ?? newest.id };
+      const images = Map.groupBy(
+        (await read.all(page.images, { ...values, ...ends })).map(toImage),
+        ({ taskId }) => taskId,
+      );
       return {
-        tasks: await Promise.all(rows.slice(0, query.limit).map(withImages)),
-        hasMore: rows.length > query.limit,
+        tasks: rows.map((row) => toTask(row, images.get(row.id) ?? [])),
+        hasMore: found.length > query.limit,
       };
     },
 

@@ -1,9 +1,12 @@
 /** The writes of the task store: each one a transaction, the same for every database. */
+import { type BookedCall, closeBooks, reserve } from '../access/budgets.ts';
 import type { Adjustment } from '../core/adjustment.ts';
 import {
   type Call,
   type CallState,
+  type CallRequest,
   type CallStep,
+  costOf,
   costOfAll,
   isCallEnded,
   mayFollow,
@@ -100,7 +103,17 @@ const earlierOf = async (
     : undefined;
 };
 
-/** Accepts a task, its job and its idempotency record together. */
+const dropIdempotencyKey = prepare<Pick<IdempotencyRow, 'key_id' | 'idempotency_key' | 'task_id'>>(
+  'dropIdempotencyKey',
+  (db, value) =>
+    db
+      .deleteFrom('idempotency')
+      .where('key_id', '=', value('key_id'))
+      .where('idempotency_key', '=', value('idempotency_key'))
+      .where('task_id', '=', value('task_id')),
+);
+
+/** Accepts a task, its job, its idempotency record and what it takes of its key's limits together. */
 export const insertTask = operation(
   'insertTask',
   async (connection, task: NewTask): Promise<InsertOutcome> => {
@@ -112,6 +125,20 @@ export const insertTask = operation(
         : { outcome: 'conflict' };
     }
     if (task.isReplayOnly === true) return { outcome: 'declined' };
+    const full =
+      task.reservation &&
+      (await reserve(connection, { id, keyId, model: request.model, createdAtMs }, task.reservation));
+    if (full !== undefined) {
+      // A refused request is not kept.
+      if (idempotency !== undefined) {
+        await connection.run(dropIdempotencyKey, {
+          key_id: keyId,
+          idempotency_key: idempotency.key,
+          task_id: id,
+        });
+      }
+      return { outcome: 'refused', limit: full };
+    }
     const inserted = await connection.run(insertTaskRow, {
       id,
       key_id: keyId,
@@ -323,6 +350,78 @@ const setUsage = prepare<{ id: string; usage: string }>('setUsage', (db, value) 
     .where('id', '=', value('id')),
 );
 
+const taskToBook = prepare<
+  { id: string },
+  Pick<TaskRow, 'key_id' | 'model' | 'created_at' | 'started_at' | 'completed_at' | 'status'>
+>('taskToBook', (db, value) =>
+  db
+    .selectFrom('tasks')
+    .select(['key_id', 'model', 'created_at', 'started_at', 'completed_at', 'status'])
+    .where('id', '=', value('id')),
+);
+
+const callsToBook = prepare<{ task_id: string }, Pick<CallRow, 'id' | 'provider' | 'request' | 'step'>>(
+  'callsToBook',
+  (db, value) =>
+    db
+      .selectFrom('calls')
+      .select(['id', 'provider', 'request', 'step'])
+      .where('task_id', '=', value('task_id'))
+      .orderBy('slot')
+      .orderBy('attempt'),
+);
+
+const imagesOfCalls = prepare<{ task_id: string }, Pick<ImageRow, 'call_id'>>('imagesOfCalls', (db, value) =>
+  db.selectFrom('images').select('call_id').where('task_id', '=', value('task_id')),
+);
+
+const outcomeOf = (step: CallStep): BookedCall['outcome'] => {
+  switch (step.state) {
+    case 'stored':
+      return 'done';
+    case 'failed':
+      return step.failure.charged === 'unknown' ? 'unconfirmed' : 'failed';
+    case 'sending':
+    case 'accepted':
+      return 'abandoned';
+    case 'planned':
+    case 'produced':
+      return 'failed';
+  }
+};
+
+/** Counts what the task has cost, once and for all. */
+const bookTask = async (connection: Connection, taskId: string): Promise<void> => {
+  const task = await firstRow(connection, taskToBook, { id: taskId });
+  if (task === undefined) return;
+  const isCompleted = task.status === 'completed';
+  const images = isCompleted ? await connection.all(imagesOfCalls, { task_id: taskId }) : [];
+  const calls = await connection.all(callsToBook, { task_id: taskId });
+  const booked = calls.map(({ id, provider, request, step }): BookedCall => {
+    const reached = JSON.parse(step) as CallStep;
+    const cost = costOf(reached);
+    return {
+      provider,
+      images: images.filter((image) => image.call_id === id).length,
+      asked: (JSON.parse(request) as CallRequest).images,
+      outcome: outcomeOf(reached),
+      ...(cost !== undefined && { cost }),
+    };
+  });
+  await closeBooks(
+    connection,
+    {
+      id: taskId,
+      keyId: task.key_id,
+      model: task.model,
+      createdAtMs: task.created_at,
+      isFailed: !isCompleted,
+    },
+    booked,
+    task.completed_at ?? task.started_at ?? task.created_at,
+  );
+};
+
 const dropClaim = prepare<{ id: string }>('dropClaim', (db, value) =>
   db.updateTable('tasks').set({ claim: null }).where('id', '=', value('id')),
 );
@@ -332,6 +431,7 @@ const keepBooks = async (connection: Connection, taskId: string): Promise<void> 
   const steps = (await stepsOf(connection, taskId)).map(({ step }) => step);
   await connection.run(setUsage, { id: taskId, usage: JSON.stringify({ images: 0, ...costOfAll(steps) }) });
   if (!steps.every(isCallEnded)) return;
+  await bookTask(connection, taskId);
   await connection.run(dropClaim, { id: taskId });
   await connection.dequeue(taskId);
 };
@@ -455,6 +555,7 @@ export const finishTask = operation(
       adjustments: JSON.stringify(ending.adjustments),
     });
     if (ended === 0) return 'lost';
+    await bookTask(connection, claim.taskId);
     await connection.dequeue(claim.taskId);
     await recordEnding(connection, { taskId: claim.taskId, type: `task.${ending.status}`, atMs });
     return 'written';
@@ -526,26 +627,43 @@ export interface DeleteParameters {
   readonly keyId: string;
 }
 
-const removeTask = async (connection: Connection, taskId: string): Promise<readonly string[]> => {
+type RemovedTask = Pick<TaskRow, 'id' | 'status' | 'claim'>;
+
+/** Removes a task; what an upstream still has of it is counted now, since nobody hears of it any more. */
+const removeTask = async (
+  connection: Connection,
+  { id: taskId, status, claim }: RemovedTask,
+): Promise<readonly string[]> => {
+  if (!isEnded(status as TaskStatus) || claim !== null) await bookTask(connection, taskId);
   const files = await connection.all(fileKeysOf, { task_id: taskId });
   await connection.run(deleteTaskRow, { id: taskId });
   return files.map((file) => file.file_key);
 };
 
+const taskToRemove = prepare<TaskOfKey, RemovedTask>('taskToRemove', (db, value, lockRows) =>
+  lockRows(
+    db
+      .selectFrom('tasks')
+      .select(['id', 'status', 'claim'])
+      .where('id', '=', value('id'))
+      .where('key_id', '=', value('key_id')),
+  ),
+);
+
 export const deleteTask = operation(
   'deleteTask',
   async (connection, { taskId, keyId }: DeleteParameters): Promise<readonly string[] | null> => {
-    const task = await firstRow(connection, taskOfKey, { id: taskId, key_id: keyId });
-    return task === undefined ? null : removeTask(connection, taskId);
+    const task = await firstRow(connection, taskToRemove, { id: taskId, key_id: keyId });
+    return task === undefined ? null : removeTask(connection, task);
   },
 );
 
-const endedBefore = prepare<{ completed_at: number; limit: number }, Pick<TaskRow, 'id'>>(
+const endedBefore = prepare<{ completed_at: number; limit: number }, RemovedTask>(
   'endedBefore',
   (db, value) =>
     db
       .selectFrom('tasks')
-      .select('id')
+      .select(['id', 'status', 'claim'])
       .where('completed_at', '<', value('completed_at'))
       .where('response_format', '<>', 'oss_url')
       .orderBy('completed_at')
@@ -566,7 +684,7 @@ export const deleteEndedTasks = operation(
   ): Promise<{ readonly tasks: number; readonly fileKeys: readonly string[] }> => {
     const tasks = await connection.all(endedBefore, { completed_at: timeMs, limit });
     const fileKeys: string[] = [];
-    for (const task of tasks) fileKeys.push(...(await removeTask(connection, task.id)));
+    for (const task of tasks) fileKeys.push(...(await removeTask(connection, task)));
     return { tasks: tasks.length, fileKeys };
   },
 );

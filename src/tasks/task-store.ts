@@ -2,6 +2,7 @@
  * The truth about tasks, calls and images. Every write of the engine names the claim it believes it holds; a write
  * whose claim was taken over changes nothing and answers `lost`. On return a write survives a power cut.
  */
+import type { FullLimit, Reservation } from '../access/budgets.ts';
 import type { Adjustment } from '../core/adjustment.ts';
 import type { Call, CallStep } from '../core/call.ts';
 import type { Image } from '../core/image.ts';
@@ -16,6 +17,8 @@ export interface NewTask {
   readonly createdAtMs: number;
   /** Present when a repetition of the request must not make another task. */
   readonly idempotency?: IdempotencyRecord;
+  /** What it takes of its key's limits; absent when they are none of its tasks' business. */
+  readonly reservation?: Reservation;
   /** Nothing is to be accepted now: only an earlier task may be answered. */
   readonly isReplayOnly?: true;
 }
@@ -32,11 +35,12 @@ export interface IdempotencyRecord {
 
 /**
  * `created`: the task is new. `replayed`: the same request had made it. `conflict`: the key was used with another body.
- * `declined`: it would be new, and was to be a replay only.
+ * `declined`: it would be new, and was to be a replay only. `refused`: a limit of its key leaves no room for it.
  */
 export type InsertOutcome =
   | { readonly outcome: 'created' }
   | { readonly outcome: 'declined' }
+  | { readonly outcome: 'refused'; readonly limit: FullLimit }
   | { readonly outcome: 'replayed'; readonly taskId: string }
   | { readonly outcome: 'conflict' };
 

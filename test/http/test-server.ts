@@ -3,7 +3,11 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import type { KeyLimits } from '../../src/access/limits.ts';
+import { createMemoryRequestLimiter } from '../../src/access/request-limiter.ts';
+import { createAuditLog } from '../../src/access/sql-audit-log.ts';
 import { createKeyStore } from '../../src/access/sql-key-store.ts';
+import { createUsageStore } from '../../src/access/sql-usage-store.ts';
 import type { Call } from '../../src/core/call.ts';
 import type { Clock } from '../../src/core/clock.ts';
 import { LimnerError } from '../../src/core/errors.ts';
@@ -80,7 +84,13 @@ const createStillClock = () => {
 
 /** Starts a server; call `close` when done. */
 export const startTestServer = async (
-  settings: { readonly logger?: Logger; readonly publicUrl?: string; readonly queueLimit?: number } = {},
+  settings: {
+    readonly logger?: Logger;
+    readonly publicUrl?: string;
+    readonly queueLimit?: number;
+    readonly defaultLimits?: KeyLimits;
+    readonly trustedProxies?: readonly string[];
+  } = {},
 ) => {
   const folder = await mkdtemp(join(tmpdir(), 'limner-http-'));
   const clock = createStillClock();
@@ -95,7 +105,12 @@ export const startTestServer = async (
     operationModules: modules.map((module) => moduleBeside(import.meta.url, `../../src/${module}`).href),
   });
   const tasks = createTaskStore(database);
-  const keys = createKeyStore(database, clock, randomBytes);
+  const keys = createKeyStore({
+    database,
+    clock,
+    randomBytes,
+    ...(settings.defaultLimits !== undefined && { defaultLimits: settings.defaultLimits }),
+  });
   const webhooks = createWebhookStore(database, clock, randomBytes);
   const images = createFsImageStore({ folder: join(folder, 'images') });
   const spool = await createSpool({ folder: join(folder, 'spool') });
@@ -120,6 +135,10 @@ export const startTestServer = async (
     readMetrics: () => metrics.read(),
     tasks,
     keys,
+    limiter: createMemoryRequestLimiter(clock),
+    usage: createUsageStore(database),
+    audit: createAuditLog(database),
+    trustedProxies: settings.trustedProxies ?? [],
     webhooks,
     images,
     spool,
@@ -153,9 +172,12 @@ export const startTestServer = async (
     },
   };
   const app = await createServer(parts);
-  const { key: adminKey, secret: admin } = await keys.create('admin', 'admin');
-  const { key: userKey, secret: user } = await keys.create('user', 'user');
-  const { secret: stranger } = await keys.create('stranger', 'user');
+  const { key: adminKey, secret: admin } = await keys.create(
+    { name: 'admin', role: 'admin' },
+    { name: 'test' },
+  );
+  const { key: userKey, secret: user } = await keys.create({ name: 'user', role: 'user' }, { name: 'test' });
+  const { secret: stranger } = await keys.create({ name: 'stranger', role: 'user' }, { name: 'test' });
 
   const claims = new Map<string, Claim>();
   const callOf = (taskId: string): Call => ({
@@ -227,12 +249,13 @@ export const startTestServer = async (
   };
 
   const send = (
-    method: 'GET' | 'POST' | 'DELETE' | 'HEAD' | 'PUT' | 'OPTIONS',
+    method: 'GET' | 'POST' | 'PATCH' | 'DELETE' | 'HEAD' | 'PUT' | 'OPTIONS',
     url: string,
     options: {
       readonly key?: string;
       readonly body?: unknown;
       readonly headers?: Record<string, string>;
+      readonly remoteAddress?: string;
     } = {},
   ) =>
     app.inject({
@@ -240,6 +263,7 @@ export const startTestServer = async (
       url,
       headers: { authorization: `Bearer ${options.key ?? user}`, ...options.headers },
       ...(options.body !== undefined && { payload: options.body as object }),
+      ...(options.remoteAddress !== undefined && { remoteAddress: options.remoteAddress }),
     });
 
   /** Makes a task and answers its id. */

@@ -19,7 +19,7 @@ export const limitsAndLedger: Migration = {
         period_start bigint not null,
         committed bigint not null,
         day_start bigint not null,
-        day_images integer not null
+        day_images bigint not null
       )${clustered}`,
       // NOTE: no foreign key, since the ledger outlives tasks and keys.
       `create table usage_ledger (

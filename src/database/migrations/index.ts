@@ -3,6 +3,7 @@ import type { Sql } from '../compile.ts';
 import { tasksCallsImages } from './0001-tasks-calls-images.ts';
 import { webhooks } from './0002-webhooks.ts';
 import { nodes } from './0003-nodes.ts';
+import { limitsAndLedger } from './0004-limits-and-ledger.ts';
 
 /** One step of the schema. */
 export interface Migration {
@@ -10,7 +11,7 @@ export interface Migration {
   statements(sql: Sql): readonly string[];
 }
 
-export const migrations: readonly Migration[] = [tasksCallsImages, webhooks, nodes];
+export const migrations: readonly Migration[] = [tasksCallsImages, webhooks, nodes, limitsAndLedger];
 
 /** A database that a newer Limner wrote: going on could harm its data. The message says what to do. */
 export class NewerSchema extends Error {

@@ -118,6 +118,53 @@ const rowsOf: readonly (readonly (readonly [table: string, row: Readonly<Record<
     ],
   ],
   [['nodes', { id: 'node_1', role: 'all', offer: 'null', started_at: 7, seen_at: 8 }]],
+  [
+    [
+      'key_balances',
+      {
+        key_id: 'key_1',
+        currency: 'CNY',
+        period_start: 9,
+        committed: 259_000,
+        day_start: 9,
+        day_images: 1,
+      },
+    ],
+    [
+      'usage_ledger',
+      {
+        task_id: idOf('task', 1),
+        kind: 'settled',
+        provider: 'ark',
+        key_id: 'key_1',
+        model: 'seedream-3.0',
+        tasks: 1,
+        failed_tasks: 0,
+        images: 1,
+        calls: 1,
+        failed_calls: 0,
+        unconfirmed_calls: 0,
+        micros: 259_000,
+        cost_micros: 259_000,
+        currency: 'CNY',
+        counted_at: 9,
+        at: 10,
+      },
+    ],
+    [
+      'audit_log',
+      {
+        id: 'act_1',
+        at: 10,
+        actor_key_id: 'key_1',
+        actor_name: 'first',
+        address: '127.0.0.1',
+        act: 'key.create',
+        target: 'key_2',
+        details: '{"name":"shop"}',
+      },
+    ],
+  ],
 ];
 
 /** Of which only one database has the table. */

@@ -8,6 +8,11 @@ const EXPOSED = [
   'x-limner-task-id',
   'x-limner-ignored',
   'idempotent-replayed',
+  'ratelimit',
+  'ratelimit-policy',
+  'x-ratelimit-limit-requests',
+  'x-ratelimit-remaining-requests',
+  'x-ratelimit-reset-requests',
 ].join(', ');
 
 /** Lets pages of any origin read the answer. No cookie opens anything here, only the key that the page itself sends. */

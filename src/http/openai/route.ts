@@ -10,6 +10,7 @@ import type { Links } from '../links.ts';
 import { createPresenter } from '../routes/generations/present.ts';
 import { readRequest, readRequestMark } from '../routes/generations/read-request.ts';
 import { createModelPresenter } from '../routes/models/present.ts';
+import { refuseEarly } from '../refuse-early.ts';
 import type { Server } from '../server.ts';
 import type { ServerParts } from '../server-parts.ts';
 import { allowAnyOrigin, answerPreflight } from './cors.ts';
@@ -35,7 +36,7 @@ export const registerOpenAiRoutes = (app: Server, parts: ServerParts, links: Lin
   app.addHook('onRequest', allowAnyOrigin);
   app.options('/openai/*', { schema: hidden }, answerPreflight);
   app.register((scope: Server, _options, done) => {
-    scope.addHook('onRequest', requireKey(parts.keys, secretOf));
+    scope.addHook('onRequest', requireKey(parts, secretOf));
     scope.addContentTypeParser('multipart/form-data', (_request, payload, parsed) => parsed(null, payload));
     // `readOrder` checks the body: what it does not know is no fault here.
     scope.setValidatorCompiler(() => () => true);
@@ -70,7 +71,7 @@ const registerPictures = (app: Server, parts: ServerParts, links: Links): void =
       const order = readOrder(endpoint, content, deployment);
       const mark = readRequestMark(headers, SDK_RETRIES_WITHIN_MS);
       const { task, isReplay } = await createTask(parts, {
-        keyId: caller.id,
+        caller,
         ...readRequest(order.body),
         ...(file !== undefined && { carriedPicture: file }),
         ...(mark !== undefined && { idempotency: { by: mark, body: order.essence } }),
@@ -99,12 +100,13 @@ const registerPictures = (app: Server, parts: ServerParts, links: Links): void =
     ['generations', generateSchema],
     ['edits', editSchema],
   ] as const) {
-    app.post(`/openai/v1/images/${endpoint}`, { schema }, async (request, reply) =>
+    const onRequest = refuseEarly(parts);
+    app.post(`/openai/v1/images/${endpoint}`, { schema, onRequest }, async (request, reply) =>
       handle(endpoint, request, reply),
     );
     // The second is where version 6 of Azure's client sends forms.
     for (const path of ['/openai/deployments/:deployment/images', '/openai/images']) {
-      app.post(`${path}/${endpoint}`, { schema: hidden }, async (request, reply) =>
+      app.post(`${path}/${endpoint}`, { schema: hidden, onRequest }, async (request, reply) =>
         handle(endpoint, request, reply),
       );
     }
@@ -113,8 +115,8 @@ const registerPictures = (app: Server, parts: ServerParts, links: Links): void =
 
 const registerModels = (app: Server, parts: ServerParts): void => {
   const present = createModelPresenter(parts);
-  const list = (_request: FastifyRequest, reply: FastifyReply): void =>
-    void reply.send({ object: 'list', data: listModels(parts).map(present) });
+  const list = (request: FastifyRequest, reply: FastifyReply): void =>
+    void reply.send({ object: 'list', data: listModels(parts, request.caller).map(present) });
 
   app.get('/openai/v1/models', { schema: readModelsSchema }, list);
   app.get('/openai/models', { schema: hidden }, list);

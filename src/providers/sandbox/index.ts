@@ -46,6 +46,7 @@ const card: ModelCard = {
   styles: 'any',
   watermark: true,
   formats: ['png', 'jpeg', 'webp'],
+  isFree: true,
   notice:
     'Drawn offline by the built-in sandbox, which is not an AI model. Configure a provider for real pictures.',
 };

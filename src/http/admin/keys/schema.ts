@@ -1,25 +1,60 @@
-import Type, { type Static } from 'typebox';
+import Type, { type TSchema } from 'typebox';
 import { keyRoles } from '../../../access/keys.ts';
 import { answer, errorAnswers, keyErrors } from '../../described.ts';
-import { isSoundText } from '../../texts.ts';
+import { limitFields, name, role, settingFields } from './fields.ts';
 
-const MAX_NAME_CHARACTERS = 128;
+const own = { ...settingFields, ...limitFields };
+
+const optional = <T extends Record<string, TSchema>>(fields: T) =>
+  Object.fromEntries(Object.entries(fields).map(([key, schema]) => [key, Type.Optional(schema)])) as {
+    [Key in keyof T]: ReturnType<typeof Type.Optional<T[Key]>>;
+  };
+
+const nullable = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
 
 const NewKeySchema = Type.Object(
   {
-    name: Type.Refine(
-      Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS, description: 'Who or what uses it.' }),
-      (text) => isSoundText(text) && /\S/.test(text),
-      () => `a text of 1 to ${MAX_NAME_CHARACTERS} characters that is not blank`,
-    ),
+    name,
     role: Type.Optional(
       Type.Enum(keyRoles, { type: 'string', default: 'user', description: '`admin` may also use `/admin`.' }),
     ),
+    ...optional(own),
   },
   { title: 'NewKey', additionalProperties: false },
 );
 
-const role = Type.Enum(keyRoles, { type: 'string' });
+const KeyChangesSchema = Type.Object(
+  {
+    name: Type.Optional(name),
+    models: nullable(own.models),
+    allowed_ips: nullable(own.allowed_ips),
+    expires_at: nullable(own.expires_at),
+    requests_per_minute: nullable(own.requests_per_minute),
+    concurrent_tasks: nullable(own.concurrent_tasks),
+    images_per_day: nullable(own.images_per_day),
+    budget: nullable(own.budget),
+  },
+  {
+    title: 'KeyChanges',
+    additionalProperties: false,
+    minProperties: 1,
+    description: 'What is absent stays as it is; `null` takes away what was set.',
+  },
+);
+
+const RotationSchema = Type.Object(
+  {
+    overlap_seconds: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 30 * 24 * 60 * 60,
+        default: 24 * 60 * 60,
+        description: 'How long the key before works too.',
+      }),
+    ),
+  },
+  { title: 'KeyRotation', additionalProperties: false },
+);
 
 const KeySchema = Type.Object(
   {
@@ -29,12 +64,18 @@ const KeySchema = Type.Object(
     hint: Type.String({ description: 'The first characters of the key, to tell keys apart.' }),
     created_at: Type.Integer({ description: 'In Unix seconds.' }),
     revoked_at: Type.Optional(Type.Integer({ description: 'In Unix seconds; absent while the key works.' })),
+    previous_expires_at: Type.Optional(
+      Type.Integer({
+        description: 'Until when the key before the last rotation works too, in Unix seconds.',
+      }),
+    ),
+    last_used_at: Type.Optional(
+      Type.Integer({ description: 'To the minute or so, in Unix seconds; absent when it never was.' }),
+    ),
+    ...optional(own),
   },
   { title: 'Key' },
 );
-
-/** A key as an administrator sees it. */
-export type KeyView = Static<typeof KeySchema>;
 
 const CreatedKeySchema = Type.Object(
   {
@@ -42,6 +83,10 @@ const CreatedKeySchema = Type.Object(
     name: Type.String(),
     role,
     key: Type.String({ description: 'The key itself. This is the only time it is shown.' }),
+    previous_expires_at: Type.Optional(
+      Type.Integer({ description: 'Until when the key before works too, in Unix seconds.' }),
+    ),
+    ...optional(own),
   },
   { title: 'CreatedKey' },
 );
@@ -53,6 +98,14 @@ const KeyListSchema = Type.Object(
 
 const security = [{ bearerAuth: [] }];
 const tags = ['Administration'];
+const params = Type.Object({ key_id: Type.String({ description: 'The `id` of the key.' }) });
+const bodyErrors = [
+  'invalid_json',
+  'invalid_parameter',
+  'unknown_parameter',
+  'payload_too_large',
+  'unsupported_media_type',
+] as const;
 
 export const createKeySchema = {
   operationId: 'createKey',
@@ -62,15 +115,7 @@ export const createKeySchema = {
   body: NewKeySchema,
   response: {
     201: answer('The key.', CreatedKeySchema),
-    ...errorAnswers(
-      'invalid_json',
-      'invalid_parameter',
-      'unknown_parameter',
-      'insufficient_role',
-      'payload_too_large',
-      'unsupported_media_type',
-      ...keyErrors,
-    ),
+    ...errorAnswers(...bodyErrors, 'insufficient_role', ...keyErrors),
   },
 };
 
@@ -85,13 +130,54 @@ export const listKeysSchema = {
   },
 };
 
+export const getKeySchema = {
+  operationId: 'getKey',
+  summary: 'Read an API key',
+  tags,
+  security,
+  params,
+  response: {
+    200: answer('The key, without itself.', KeySchema),
+    ...errorAnswers('insufficient_role', 'key_not_found', ...keyErrors),
+  },
+};
+
+export const updateKeySchema = {
+  operationId: 'updateKey',
+  summary: 'Change what an API key may do',
+  description: 'It holds within a second. The key of `LIMNER_API_KEY` cannot be changed.',
+  tags,
+  security,
+  params,
+  body: KeyChangesSchema,
+  response: {
+    200: answer('The key as it is now.', KeySchema),
+    ...errorAnswers(...bodyErrors, 'insufficient_role', 'key_not_found', ...keyErrors),
+  },
+};
+
+export const rotateKeySchema = {
+  operationId: 'rotateKey',
+  summary: 'Give an API key a new secret',
+  description:
+    'Id, limits, tasks and usage stay. The secret before works on for `overlap_seconds`, and no third one does.',
+  tags,
+  security,
+  params,
+  body: RotationSchema,
+  response: {
+    200: answer('The key with its new secret.', CreatedKeySchema),
+    ...errorAnswers(...bodyErrors, 'insufficient_role', 'key_not_found', ...keyErrors),
+  },
+};
+
 export const revokeKeySchema = {
   operationId: 'revokeKey',
   summary: 'Revoke an API key',
   description: 'The key stops working within a second, for good. Its tasks stay.',
   tags,
   security,
-  params: Type.Object({ key_id: Type.String({ description: 'The `id` of the key.' }) }),
+  params,
   response: {
     200: answer('The revoked key.', KeySchema),
     ...errorAnswers('insufficient_role', 'key_not_found', ...keyErrors),

@@ -10,6 +10,7 @@ import { answerEnds } from '../../answer-ends.ts';
 import { isNotModified } from '../../etag.ts';
 import type { Links } from '../../links.ts';
 import { readWaitSeconds } from '../../prefer.ts';
+import { refuseEarly } from '../../refuse-early.ts';
 import { sendHeaders } from '../../send-headers.ts';
 import type { Server } from '../../server.ts';
 import type { ServerParts } from '../../server-parts.ts';
@@ -31,11 +32,11 @@ const etagOf = (task: Task): string => `W/"${task.id}-${task.status}-${task.adju
 export const registerGenerationRoutes = (app: Server, parts: ServerParts, links: Links): void => {
   const present = createPresenter(parts, links);
 
-  app.post(PATH, { schema: createSchema }, async (request, reply) => {
+  app.post(PATH, { schema: createSchema, onRequest: refuseEarly(parts) }, async (request, reply) => {
     const mark = readRequestMark(request.headers);
     const keyId = request.caller.id;
     const created = await createTask(parts, {
-      keyId,
+      caller: request.caller,
       ...readRequest(request.body),
       ...(mark !== undefined && { idempotency: { by: mark, body: request.body as JsonValue } }),
     });

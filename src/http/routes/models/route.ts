@@ -8,8 +8,8 @@ import { getModelSchema, listModelsSchema } from './schema.ts';
 /** `/v1/models`. */
 export const registerModelRoutes = (app: Server, parts: Pick<ServerParts, 'models' | 'providers'>): void => {
   const present = createModelPresenter(parts);
-  app.get('/v1/models', { schema: listModelsSchema }, (_request, reply) => {
-    void reply.send({ object: 'list', data: listModels(parts).map(present) });
+  app.get('/v1/models', { schema: listModelsSchema }, (request, reply) => {
+    void reply.send({ object: 'list', data: listModels(parts, request.caller).map(present) });
   });
   app.get('/v1/models/:model', { schema: getModelSchema }, (request, reply) => {
     void reply.send(present(findModel(parts.models, request.params.model)));

@@ -1,0 +1,76 @@
+/** The fields of a key as requests and answers have them. */
+import Type from 'typebox';
+import { isAddressRange } from '../../../access/addresses.ts';
+import { keyRoles } from '../../../access/keys.ts';
+import { budgetPeriods } from '../../../access/limits.ts';
+import { isSoundText } from '../../texts.ts';
+
+const MAX_NAME_CHARACTERS = 128;
+
+export const name = Type.Refine(
+  Type.String({ minLength: 1, maxLength: MAX_NAME_CHARACTERS, description: 'Who or what uses it.' }),
+  (text) => isSoundText(text) && /\S/.test(text),
+  () => `a text of 1 to ${MAX_NAME_CHARACTERS} characters that is not blank`,
+);
+
+export const role = Type.Enum(keyRoles, { type: 'string' });
+
+const count = (maximum: number, description: string) => Type.Integer({ minimum: 1, maximum, description });
+
+/** The largest amount of which every millionth can be told from the next. */
+const MAX_AMOUNT = 1_000_000_000;
+
+export const BudgetSchema = Type.Object(
+  {
+    amount: Type.Number({
+      minimum: 0,
+      maximum: MAX_AMOUNT,
+      description: 'In units of the currency, to the millionth.',
+      examples: [25],
+    }),
+    currency: Type.String({
+      pattern: '^[A-Z]{3}$',
+      description: 'ISO 4217; the one that the models are paid in.',
+      examples: ['USD'],
+    }),
+    period: Type.Enum(budgetPeriods, {
+      type: 'string',
+      description: 'A day or a month of UTC, after which it begins anew; or `total`.',
+    }),
+  },
+  { title: 'Budget', additionalProperties: false },
+);
+
+/** The limits of a key, each by itself. */
+export const limitFields = {
+  requests_per_minute: count(1_000_000, 'Requests of any kind; a minute begins with its first request.'),
+  concurrent_tasks: count(10_000, 'Tasks that have not ended.'),
+  images_per_day: count(
+    10_000_000,
+    'Pictures asked for in a day of UTC, less those that were not delivered.',
+  ),
+  budget: BudgetSchema,
+} as const;
+
+/** What else may be set for a key. */
+export const settingFields = {
+  models: Type.Array(Type.String({ minLength: 1, maxLength: 256 }), {
+    minItems: 1,
+    maxItems: 100,
+    description: 'The public models that it may use; every one unless told.',
+  }),
+  allowed_ips: Type.Array(
+    Type.Refine(
+      Type.String({ maxLength: 64 }),
+      isAddressRange,
+      () => 'an address or a range such as 203.0.113.0/24',
+    ),
+    {
+      minItems: 1,
+      maxItems: 100,
+      description:
+        'Addresses and CIDR ranges that it may be used from. Behind a proxy `server.trusted_proxies` has to name it.',
+    },
+  ),
+  expires_at: Type.Integer({ minimum: 1, maximum: 253_402_300_799, description: 'In Unix seconds.' }),
+} as const;
