@@ -1,6 +1,7 @@
 import type { KeyStore } from '../access/keys.ts';
 import type { AdapterDescription, Config } from '../config/config.ts';
 import type { Environment } from '../config/environment.ts';
+import type { Finding } from '../core/finding.ts';
 import type { ModelCatalog } from '../providers/catalog.ts';
 
 /** Where a command writes to. */
@@ -73,6 +74,8 @@ export interface Program {
     order: { readonly tables: boolean; readonly pictures: boolean },
     onMoved: (what: string, done: number, of: number) => void,
   ): Promise<MovedReport>;
+  /** Looks whether this installation works. Throws nothing. */
+  examine(config: Config): AsyncIterable<Finding>;
   /** Tells whether an error says that another process works on the data folder. */
   isFolderHeld(error: unknown): boolean;
 }

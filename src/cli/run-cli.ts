@@ -176,6 +176,10 @@ const createProgram = (context: CliContext, run: (command: Promise<number>) => P
     .description('Print the JSON Schema of limner.yaml.')
     .action(async () => run((await import('./commands/config.ts')).printSchema(context)));
 
+  printing(program, 'doctor', 'Check database, storage, providers, clocks and addresses.').action(
+    async (options) => run((await import('./commands/doctor.ts')).doctor(context, options)),
+  );
+
   const db = program.command('db').description("Look at the database's schema and migrate it.");
   printing(db, 'status', 'Tell which version the schema has and what is pending.').action(async (options) =>
     run((await import('./commands/db.ts')).showStatus(context, options)),

@@ -38,6 +38,13 @@ export const createProgram = (stdout: Terminal): Program => ({
     const logger = createLogger({ level: 'fatal' });
     return explaining(moveData(config, order, { clock: systemClock, logger, onMoved }));
   },
+  examine: async function* (config) {
+    const [{ examine }, { systemClock }] = await Promise.all([
+      import('../app/doctor/examine.ts'),
+      import('../observe/system-clock.ts'),
+    ]);
+    yield* examine(config, { clock: systemClock, fetch: globalThis.fetch });
+  },
   isFolderHeld: (error) => error instanceof Error && error.name === 'FolderHeld',
 });
 
