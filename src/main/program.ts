@@ -43,7 +43,7 @@ export const createProgram = (stdout: Terminal): Program => ({
       import('../app/doctor/examine.ts'),
       import('../observe/system-clock.ts'),
     ]);
-    yield* examine(config, { clock: systemClock, fetch: globalThis.fetch });
+    yield* examine(config, { clock: systemClock, fetch });
   },
   isFolderHeld: (error) => error instanceof Error && error.name === 'FolderHeld',
 });
