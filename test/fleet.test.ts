@@ -6,6 +6,7 @@ import { Client } from 'pg';
 import { describe, it } from 'vitest';
 import type { TaskView } from '../src/http/routes/generations/schema.ts';
 import { type S3Emulator, startS3Emulator } from '../upstreams/s3/index.ts';
+import { newPostgresUrl } from './support/databases.ts';
 import { createDataFolder } from './support/data-folder.ts';
 import { eventually } from './support/eventually.ts';
 import { type LimnerProcess, startLimner } from './support/limner-process.ts';
@@ -68,6 +69,41 @@ const sizesOf = async (task: TaskView): Promise<readonly string[]> =>
 
 const chargesOf = ({ ark, jimeng, kling, openai }: Vendors): number =>
   [ark, jimeng, kling, openai].reduce((sum, { ledger }) => sum + ledger.charges.length, 0);
+
+describe('a caller of several nodes', { timeout: 60_000 }, () => {
+  it('submits on one, waits on the next, and fetches from another', async ({ expect }) => {
+    await using folder = await createDataFolder();
+    const env = { DATABASE_URL: await newPostgresUrl() };
+    // One folder for all of them, as on a shared disk.
+    const startNode = (role: string): Promise<LimnerProcess> =>
+      startLimner({ dataDir: folder.path, env, command: ['src/main.ts', 'serve', '--role', role] });
+    const worker = await startNode('worker');
+    const [one, other] = [await startNode('api'), await startNode('api')];
+    const drawn = { model: 'sandbox', prompt: 'A lighthouse', size: '320x200' };
+
+    const [task] = (await other.endOf(await submit(one, drawn))).images ?? [];
+    const picture = new URL(task?.url ?? '');
+    const fromOne = await fetch(new URL(picture.pathname + picture.search, one.url));
+    expect((await measure(new Uint8Array(await fromOne.arrayBuffer()))).size).toBe('320x200');
+
+    const repeated = (limner: LimnerProcess) =>
+      limner.api('POST', path, drawn, { 'idempotency-key': 'the same for both' });
+    const answers = await Promise.all([one, other, one, other].map(repeated));
+    expect(new Set(answers.map(({ body }) => body.task_id)).size).toBe(1);
+    expect(answers.filter(({ headers }) => headers.has('idempotent-replayed'))).toHaveLength(3);
+
+    const slow = await submit(one, { ...drawn, prompt: 'Later [sandbox:delay=1h]' });
+    await eventually(
+      async () => ((await one.api('GET', `${path}/${slow}`)).body.status === 'processing' ? true : undefined),
+      'the worker has begun',
+    );
+    const waiting = one.endOf(slow);
+    expect((await other.api('POST', `${path}/${slow}/cancel`)).status).toBe(200);
+    expect((await waiting).error?.code).toBe('cancelled');
+    expect((await worker.api('GET', path)).status).toBe(404);
+    for (const node of [worker, one, other]) expect(await node.stop(), node.output()).toBe(0);
+  });
+});
 
 describe('a fleet', { timeout: 240_000 }, () => {
   it('ends every task and pays for none twice, whoever of it is lost', async ({ expect }) => {
