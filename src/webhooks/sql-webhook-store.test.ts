@@ -57,7 +57,7 @@ const endTask = async (webhookUrl: string): Promise<string> => {
 };
 
 const settle = (delivery: Delivery, state: 'delivered' | 'failed') =>
-  world.store.recordAttempt({ delivery, atMs: world.clock.nowMs(), state, status: 200 });
+  world.store.recordAttempts([{ delivery, atMs: world.clock.nowMs(), state, status: 200 }]);
 
 describe.each(testDatabases)('on %s', (_, open) => {
   beforeEach(async () => {

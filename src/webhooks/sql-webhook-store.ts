@@ -7,6 +7,7 @@ import { prepare } from '../database/prepared.ts';
 import type { WebhookDeliveryRow, WebhookEndpointRow, WebhookSecretRow } from '../database/schema.ts';
 import { toDelivery, toEndpoint } from './rows.ts';
 import {
+  type AttemptParameters,
   deleteDeliveries,
   deleteEndpoint,
   deliveryOfKey,
@@ -14,13 +15,14 @@ import {
   endpointOfKey,
   insertEndpoint,
   keepSigningSecret,
-  recordAttempt,
+  recordAttempts,
   redeliver,
   rotateEndpoint,
   rotateSigningSecret,
   secretOfKey,
 } from './webhook-operations.ts';
 import type {
+  AttemptRecord,
   DeliveryQuery,
   FreshEndpoint,
   PendingHost,
@@ -117,6 +119,26 @@ const dueDeliveries = prepare<{ host: string; now: number; limit: number }, Webh
       .orderBy('next_attempt_at')
       .limit(value('limit')),
 );
+
+const toParameters = (record: AttemptRecord): AttemptParameters => {
+  const { delivery, atMs, state, nextAttemptAtMs, status, error, disableReason } = record;
+  return {
+    row: {
+      id: delivery.id,
+      state,
+      attempts: delivery.attempts + 1,
+      next_attempt_at: nextAttemptAtMs ?? null,
+      last_attempt_at: atMs,
+      last_status: status ?? null,
+      last_error: error ?? null,
+      delivered_at: state === 'delivered' ? atMs : null,
+    },
+    disable:
+      disableReason === undefined || delivery.endpointId === undefined
+        ? null
+        : { id: delivery.endpointId, atMs, reason: disableReason },
+  };
+};
 
 /** A webhook store over any database that runs the operations of `webhook-operations.ts`. */
 export const createWebhookStore = (
@@ -248,23 +270,7 @@ export const createWebhookStore = (
       return row.disabled_at === null ? { kind: 'secrets', secrets: secretsIn(row) } : { kind: 'disabled' };
     },
 
-    recordAttempt: ({ delivery, atMs, state, nextAttemptAtMs, status, error, disableReason }) =>
-      database.write(recordAttempt, {
-        row: {
-          id: delivery.id,
-          state,
-          attempts: delivery.attempts + 1,
-          next_attempt_at: nextAttemptAtMs ?? null,
-          last_attempt_at: atMs,
-          last_status: status ?? null,
-          last_error: error ?? null,
-          delivered_at: state === 'delivered' ? atMs : null,
-        },
-        disable:
-          disableReason === undefined || delivery.endpointId === undefined
-            ? null
-            : { id: delivery.endpointId, atMs, reason: disableReason },
-      }),
+    recordAttempts: (records) => database.write(recordAttempts, records.map(toParameters)),
 
     deleteDeliveriesBefore: (timeMs, limit) =>
       database.write(deleteDeliveries, { before: firstIdAt('evt', timeMs), limit }),

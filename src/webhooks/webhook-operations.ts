@@ -247,13 +247,15 @@ export interface AttemptParameters {
   readonly disable: { readonly id: string; readonly atMs: number; readonly reason: string } | null;
 }
 
-export const recordAttempt = operation(
-  'recordAttempt',
-  async (connection, { row, disable }: AttemptParameters): Promise<void> => {
-    await connection.run(updateDelivery, row);
-    if (disable === null) return;
-    const { id, atMs, reason } = disable;
-    await connection.run(disableEndpointRow, { id, disabled_at: atMs, disabled_reason: reason });
+export const recordAttempts = operation(
+  'recordAttempts',
+  async (connection, attempts: readonly AttemptParameters[]): Promise<void> => {
+    for (const { row, disable } of attempts) {
+      await connection.run(updateDelivery, row);
+      if (disable === null) continue;
+      const { id, atMs, reason } = disable;
+      await connection.run(disableEndpointRow, { id, disabled_at: atMs, disabled_reason: reason });
+    }
   },
 );
 
@@ -286,6 +288,6 @@ export const operations = [
   keepSigningSecret,
   rotateSigningSecret,
   redeliver,
-  recordAttempt,
+  recordAttempts,
   deleteDeliveries,
 ];

@@ -86,8 +86,8 @@ export interface WebhookStore {
   /** Deliveries to this host that are due, the longest waiting first. */
   due(host: string, nowMs: number, limit: number): Promise<readonly Delivery[]>;
   signingOf(delivery: Delivery): Promise<Signing>;
-  /** Writes down what an attempt brought; a delivery that is no longer pending stays as it is. */
-  recordAttempt(record: AttemptRecord): Promise<void>;
+  /** Writes down what attempts brought, all or none; a delivery that is no longer pending stays as it is. */
+  recordAttempts(records: readonly AttemptRecord[]): Promise<void>;
   /** Removes ended deliveries made before the given time, a few at a time. @returns how many. */
   deleteDeliveriesBefore(timeMs: number, limit: number): Promise<number>;
 }

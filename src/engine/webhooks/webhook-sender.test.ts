@@ -426,8 +426,8 @@ describe('the sender', () => {
     const sender = startSender({
       webhooks: {
         ...world.webhooks,
-        recordAttempt: (record) =>
-          isFull ? Promise.reject(new Error('disk full')) : world.webhooks.recordAttempt(record),
+        recordAttempts: (records) =>
+          isFull ? Promise.reject(new Error('disk full')) : world.webhooks.recordAttempts(records),
       },
     });
     await eventually(

@@ -11,10 +11,11 @@ import type { AttemptRecord, WebhookStore } from '../../webhooks/webhook-store.t
 import type { ReachFaultPoint } from '../fault-points.ts';
 import { attemptDelivery, type AttemptParts } from './attempt.ts';
 import { createPlaces } from './places.ts';
+import { createRecorder } from './recorder.ts';
 
 /** What telling others works with. */
 export interface WebhookSenderParts extends AttemptParts {
-  readonly webhooks: Pick<WebhookStore, 'signingOf' | 'pendingHosts' | 'due' | 'recordAttempt'>;
+  readonly webhooks: Pick<WebhookStore, 'signingOf' | 'pendingHosts' | 'due' | 'recordAttempts'>;
   readonly clock: Clock;
   /** From 0 to 1. */
   readonly random: () => number;
@@ -49,6 +50,9 @@ const SLOW_MS = 5_000;
 /** How long a delivery rests after a fault of ours, such as a full disk: its receiver must not be flooded. */
 const PAUSE_AFTER_FAULT_MS = 60_000;
 
+/** How many events that were taken may wait to be written down; a crash then sends as many again. */
+const MOST_UNWRITTEN = 64;
+
 const noTimer = { atMs: Number.POSITIVE_INFINITY, cancel: (): void => {} };
 
 /** What an attempt made of its delivery. */
@@ -79,7 +83,10 @@ const recordOf = (
 export const createWebhookSender = (parts: WebhookSenderParts): WebhookSender => {
   const { webhooks, clock, random, logger, meter, reach } = parts;
   const places = createPlaces();
+  const recorder = createRecorder(webhooks, clock);
   const atWork = new Map<string, Promise<void>>();
+  /** How many of them have a place; the others were taken by their receivers, and wait to be written down. */
+  let placed = 0;
   /** Deliveries that rest after a fault of ours. */
   const resting = new Set<string>();
   /** Deliveries that are due, read ahead by host. */
@@ -112,18 +119,26 @@ export const createWebhookSender = (parts: WebhookSenderParts): WebhookSender =>
     else logger.debug(line, 'a webhook was tried');
   };
 
-  /** @returns whether the host answers soon, if that came out. */
-  const attempt = async (delivery: Delivery): Promise<boolean | undefined> => {
+  /** @param leave gives the place back, with whether the host answered soon, if that is known. */
+  const attempt = async (
+    delivery: Delivery,
+    leave: (isQuick: boolean | undefined) => void,
+  ): Promise<void> => {
     const startedAtMs = clock.nowMs();
     const outcome = await attemptDelivery(parts, delivery, abandoned.signal);
     const atMs = clock.nowMs();
     reach('after-webhook');
     const record = recordOf(delivery, outcome, atMs, random());
-    await webhooks.recordAttempt(record);
+    const written = recorder.add(record);
+    const isQuick =
+      outcome.kind === 'impossible' ? undefined : outcome.kind === 'answered' && atMs - startedAtMs < SLOW_MS;
+    // A receiver that took its event gets the next one meanwhile. Whatever else it said may be about that one as well.
+    if (record.state === 'delivered' && atWork.size - placed < MOST_UNWRITTEN) leave(isQuick);
+    else recorder.flush();
+    await written;
+    leave(isQuick);
     tell(record);
     if (record.nextAttemptAtMs !== undefined) lookAgain(record.nextAttemptAtMs);
-    if (outcome.kind === 'impossible') return undefined;
-    return outcome.kind === 'answered' && atMs - startedAtMs < SLOW_MS;
   };
 
   const rest = (delivery: Delivery, fault: unknown): void => {
@@ -137,15 +152,23 @@ export const createWebhookSender = (parts: WebhookSenderParts): WebhookSender =>
 
   const begin = (host: string, delivery: Delivery): void => {
     places.take(host);
-    const work = attempt(delivery)
+    placed += 1;
+    let hasPlace = true;
+    const leave = (isQuick: boolean | undefined): void => {
+      if (!hasPlace) return;
+      hasPlace = false;
+      placed -= 1;
+      places.release(host, isQuick);
+      goOn(host);
+      if (placed === 0) recorder.flush();
+    };
+    const work = attempt(delivery, leave)
       .catch((fault: unknown) => {
         if (!abandoned.signal.aborted) rest(delivery, fault);
-        return undefined;
       })
-      .then((isQuick) => {
-        places.release(host, isQuick);
+      .then(() => {
         atWork.delete(delivery.id);
-        goOn(host);
+        leave(undefined);
       });
     atWork.set(delivery.id, work);
   };

@@ -173,13 +173,9 @@ describe('/v1/webhooks/deliveries', () => {
       await server.parts.webhooks.deliveries({ keyId: server.keys.userKey.id, limit: 9, taskId })
     ).deliveries.find(({ endpointId }) => endpointId === id);
     if (delivery === undefined) throw new Error('There is no delivery');
-    await server.webhooks.recordAttempt({
-      delivery,
-      atMs: server.clock.nowMs(),
-      state: 'failed',
-      status: 410,
-      disableReason: 'Gone.',
-    });
+    await server.webhooks.recordAttempts([
+      { delivery, atMs: server.clock.nowMs(), state: 'failed', status: 410, disableReason: 'Gone.' },
+    ]);
     const path = `${DELIVERIES}/${delivery.id}/redeliver`;
     const disabled = await server.send('POST', path);
     expect(disabled.statusCode).toBe(409);
