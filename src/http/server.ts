@@ -16,6 +16,7 @@ import { requireAdmin, requireKey } from './auth.ts';
 import { answerError, answerFrameworkError, answerClientError } from './errors.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createLinks } from './links.ts';
+import { registerMcpRoute } from './mcp/route.ts';
 import { publicUrlOf } from './public-url.ts';
 import { registerOpenAiRoutes } from './openai/route.ts';
 import { createRouteTable } from './route-table.ts';
@@ -140,6 +141,10 @@ export const registerRoutes = (app: Server, parts: ServerParts): void => {
   });
   app.register((scope: Server, _options, done) => {
     registerOpenAiRoutes(scope, parts, links);
+    done();
+  });
+  app.register((scope: Server, _options, done) => {
+    registerMcpRoute(scope, parts, links);
     done();
   });
   app.register((scope: Server, _options, done) => {
