@@ -701,7 +701,7 @@ export const forgetIdempotency = operation(
   },
 );
 
-/** All of them, for the thread that runs them by name. */
+/** All of them. @public loaded by the writer thread, by name. */
 export const operations = [
   insertTask,
   claimTask,

@@ -46,7 +46,7 @@ const startWithTemplate = async (): Promise<PostgresServer> => {
 };
 
 /** Called by Vitest before the tests; what it returns, after them. */
-export default async ({ provide }: TestProject): Promise<() => Promise<void>> => {
+export const setup = async ({ provide }: TestProject): Promise<() => Promise<void>> => {
   let starting: Promise<PostgresServer> | undefined;
   let made = 0;
   // One after the other: a template can be copied by one at a time.

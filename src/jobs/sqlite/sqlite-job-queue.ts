@@ -24,7 +24,7 @@ const addMissingJobs = prepare<Record<never, never>>('addMissingJobs', (db) =>
 
 const restoreJobs = operation('restoreJobs', (connection) => connection.run(addMissingJobs, {}));
 
-/** The writes of this queue, for the thread that runs them by name. */
+/** The writes of this queue. @public loaded by the writer thread, by name. */
 export const operations = [restoreJobs];
 
 const allJobs = prepare<Record<never, never>, JobRow & Pick<TaskRow, 'status' | 'created_at'>>(

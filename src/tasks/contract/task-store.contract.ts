@@ -8,7 +8,7 @@ import type { Claim, Ending, NewTask, TaskStore } from '../task-store.ts';
 /** A store to be tried, and how to end it. */
 export interface TaskStoreSubject {
   readonly store: TaskStore;
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 const randomBytes = (size: number): Uint8Array => crypto.getRandomValues(new Uint8Array(size));
