@@ -1,7 +1,10 @@
 import { createServer, type IncomingMessage, type RequestListener, type Server } from 'node:http';
 import { createServer as createTcpServer, type Server as TcpServer } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import type { AddressInfo } from 'node:net';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { startDnsServer } from '../../test/support/dns-server.ts';
+import { impossibleAddresses, privateAddresses } from '../../test/support/ways-to-private.ts';
 import { createGuardedFetcher, type Lookup } from './fetch-guard.ts';
 import { FetchFailed, FetchRefused, type Fetched, type GuardedFetcher } from './guarded-fetch.ts';
 
@@ -81,32 +84,12 @@ describe('the guarded fetcher', () => {
     fetcherWith(allow).fetchToSink(url, { maxBytes: 1_000_000, sink: collect(), ...order });
 
   describe('never connects to', () => {
-    it.each([
-      'http://127.0.0.1:PORT/',
-      'http://2130706433:PORT/',
-      'http://0x7f000001:PORT/',
-      'http://0177.0.0.1:PORT/',
-      'http://0x7f.1:PORT/',
-      'http://127.1:PORT/',
-      'http://127.0.1:PORT/',
-      'http://0:PORT/',
-      'http://0.0.0.0:PORT/',
-      'http://127.0.0.1.:PORT/',
-      'http://１２７.0.0.1:PORT/',
-      'http://①②⑦.⓪.⓪.①:PORT/',
-      'http://[::1]:PORT/',
-      'http://[::]:PORT/',
-      'http://[::ffff:127.0.0.1]:PORT/',
-      'http://[::ffff:7f00:1]:PORT/',
-      'http://[64:ff9b::127.0.0.1]:PORT/',
-      'http://[64:ff9b:1::127.0.0.1]:PORT/',
-      'http://[2002:7f00:1::]:PORT/',
-      'http://169.254.169.254/latest/meta-data/',
-      'https://127.0.0.1:PORT/',
-    ])('%s', async (url) => {
-      await expect(get(url.replace('PORT', String(canaryPort)))).rejects.toEqual(
-        refused('is no public address'),
-      );
+    it.each(privateAddresses(0).map((url) => url.replace(':0/', ':PORT/')))('%s', async (url) => {
+      const address = url.replace('PORT', String(canaryPort));
+      for (const each of [address, address.replace('http:', 'https:')]) {
+        await expect(get(each)).rejects.toEqual(refused('is no public address'));
+        await expect(fetcherWith([]).post(each, { headers: {}, body: '{}' })).rejects.toThrow(FetchRefused);
+      }
       expect(canaryHits).toBe(0);
     });
 
@@ -129,29 +112,39 @@ describe('the guarded fetcher', () => {
     });
 
     it.each([
-      ['file:///etc/passwd', 'Only http and https'],
-      ['ftp://good.test/', 'Only http and https'],
-      ['gopher://good.test/', 'Only http and https'],
-      ['data:text/plain,hello', 'Only http and https'],
       ['http://user:secret@good.test/', 'user name or password'],
+      ['http://8.8.8.8:25/', 'has a port that is not fetched from'],
+      ['https://8.8.8.8:6667/', 'has a port that is not fetched from'],
       ['nonsense', 'not an address'],
     ])('%s', async (url, why) => {
       await expect(get(url, { allow: ['good.test'] })).rejects.toEqual(refused(why));
     });
 
-    it.each([
-      'http://127.0.0.1:PORT/',
-      'http://private.test:PORT/',
-      '//[::1]:PORT/',
-      'file:///etc/passwd',
-      'http://a:b@good.test/',
-    ])('what a redirect leads to: %s', async (location) => {
+    it.each(impossibleAddresses(0))('%s', async (url) => {
+      const address = url.replace(':0', `:${canaryPort}`);
+      await expect(get(address, { allow: ['127.0.0.0/8', '::1'] })).rejects.toThrow(FetchRefused);
+      expect(canaryHits).toBe(0);
+    });
+
+    it('what a redirect leads to', async () => {
+      let location = '';
       const port = await serve((_request, response) => {
-        response.writeHead(302, { location: location.replace('PORT', String(canaryPort)) }).end();
+        const ascii = location.replaceAll(/[^\x21-\x7e]/gu, encodeURIComponent);
+        response.writeHead(302, { location: ascii }).end();
       });
-      await expect(get(`http://good.test:${port}/`, { allow: [`good.test:${port}`] })).rejects.toThrow(
-        FetchRefused,
-      );
+      const fetcher = fetcherWith([`good.test:${port}`]);
+      for (location of [
+        ...privateAddresses(canaryPort),
+        ...impossibleAddresses(canaryPort),
+        `http://private.test:${canaryPort}/`,
+        `//[::1]:${canaryPort}/`,
+        'http://a:b@good.test/',
+      ]) {
+        const order = { maxBytes: 9, sink: collect() };
+        await expect(fetcher.fetchToSink(`http://good.test:${port}/`, order), location).rejects.toThrow(
+          FetchRefused,
+        );
+      }
       expect(canaryHits).toBe(0);
     });
 
@@ -168,18 +161,38 @@ describe('the guarded fetcher', () => {
     });
 
     it('an address that a name takes after it was checked', async () => {
-      let lookups = 0;
-      const fetcher = fetcherWith(['127.0.0.9/32'], async () => {
-        lookups += 1;
-        return [{ address: lookups === 1 ? '127.0.0.9' : '127.0.0.1', family: 4 }];
-      });
+      // Nobody listens at the first address; whoever asked the name again would find the canary at the second.
+      let turn = 0;
+      await using dns = await startDnsServer((_name, type) =>
+        type === 'AAAA' ? [] : [turn++ === 0 ? '127.0.0.9' : '127.0.0.1'],
+      );
+      const fetcher = fetcherWith(['127.0.0.9/32'], dns.lookup);
       const url = `http://rebind.test:${canaryPort}/`;
-      // Nobody listens at the checked address; whoever asked the name again would find the canary.
       await expect(fetcher.fetchToSink(url, { maxBytes: 1, sink: collect() })).rejects.toThrow(FetchFailed);
-      expect(lookups).toBe(1);
+      expect(dns.questions.filter((question) => question === 'A rebind.test')).toHaveLength(1);
       await expect(fetcher.fetchToSink(url, { maxBytes: 1, sink: collect() })).rejects.toThrow(FetchRefused);
       expect(canaryHits).toBe(0);
     });
+
+    it.each([
+      ['a private one behind a public one', { A: ['8.8.8.8', '127.0.0.1'] }],
+      ['a private one of the other family', { A: ['8.8.8.8'], AAAA: ['::1'] }],
+      ['a mapped one', { AAAA: ['::ffff:7f00:1'] }],
+      ['one through NAT64', { AAAA: ['64:ff9b::7f00:1'] }],
+      ['none', {}],
+    ] as [string, Partial<Record<'A' | 'AAAA', string[]>>][])(
+      'a name whose server tells %s',
+      async (_what, records) => {
+        await using dns = await startDnsServer((_name, type) => records[type] ?? []);
+        const fetcher = fetcherWith([], dns.lookup);
+        const fetching = fetcher.fetchToSink(`http://many.test:${canaryPort}/`, {
+          maxBytes: 1,
+          sink: collect(),
+        });
+        await expect(fetching).rejects.toEqual(refused('does not lead to a public address'));
+        expect(canaryHits).toBe(0);
+      },
+    );
 
     it('a trusted connection on behalf of somebody who is not trusted', async () => {
       const port = await serve((_request, response) => response.end('ok'));
@@ -358,6 +371,43 @@ describe('the guarded fetcher', () => {
       fault: 'network',
       message: 'The connection to unknown.test failed (ENOTFOUND)',
     });
+  });
+
+  it('takes a compressed body as it came, however much it would unpack to', async () => {
+    const bomb = gzipSync(Buffer.alloc(50_000_000));
+    const port = await serve((_request, response) =>
+      response.setHeader('content-encoding', 'gzip').end(bomb),
+    );
+    expect(await get(`http://good.test:${port}/`, { allow: ['good.test'] })).toMatchObject({
+      bytes: bomb.length,
+    });
+  });
+
+  it('gives up on a body that drips, however steadily', async () => {
+    const port = await serve((request, response) => {
+      const dripping = setInterval(() => response.write('x'), 20);
+      request.socket.on('close', () => clearInterval(dripping));
+    });
+    const fetching = get(`http://good.test:${port}/`, { allow: ['good.test'], timeoutMs: 200 });
+    await expect(fetching).rejects.toMatchObject({ fault: 'timeout' });
+  });
+
+  it('reads no more of the answer to a post than it needs', async () => {
+    let closed = (): void => {};
+    const isClosed = new Promise<void>((resolve) => (closed = resolve));
+    const port = await serve((request, response) => {
+      request.socket.on('close', closed);
+      const pump = (): void => {
+        while (!response.destroyed && response.write(Buffer.alloc(65_536)));
+      };
+      response.on('drain', pump);
+      pump();
+    });
+    const url = `http://good.test:${port}/`;
+    expect(await fetcherWith(['good.test']).post(url, { headers: {}, body: '{}' })).toMatchObject({
+      status: 200,
+    });
+    await isClosed;
   });
 
   it('lets the error of a sink pass', async () => {

@@ -15,7 +15,7 @@ import {
   type PostAnswer,
   type PostOrder,
 } from './guarded-fetch.ts';
-import { isInNet, isPublicAddress, parseNet, type Net } from './public-address.ts';
+import { isBlockedPort, isInNet, isPublicAddress, parseNet, type Net } from './public-address.ts';
 
 /** Resolves a host name to all of its addresses. */
 export type Lookup = (
@@ -71,6 +71,7 @@ export const createGuardedFetcher = ({
     const isTrusted =
       trustedHost !== undefined && (url.host === trustedHost || names.withPort === trustedHost);
     if (isTrusted || allowedHosts.has(names.host) || allowedHosts.has(names.withPort)) return trusting;
+    if (isBlockedPort(names.port)) throw new FetchRefused(`${url.host} has a port that is not fetched from`);
     // An address is not looked up, so it is checked here.
     if (isIP(names.bare) !== 0 && !isAllowedAddress(names.bare)) {
       throw new FetchRefused(`${url.host} is no public address`);
@@ -260,10 +261,10 @@ const parse = (address: string, base?: URL): URL => {
 };
 
 /** Without the dot that may end a full name, and without the brackets of IPv6. */
-const namesOf = (url: URL): { host: string; withPort: string; bare: string } => {
+const namesOf = (url: URL): { host: string; port: number; withPort: string; bare: string } => {
   const host = url.hostname.replace(/\.$/, '');
-  const port = url.port === '' ? (url.protocol === 'https:' ? '443' : '80') : url.port;
-  return { host, withPort: `${host}:${port}`, bare: host.replace(/^\[(.*)\]$/, '$1') };
+  const port = Number(url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : url.port);
+  return { host, port, withPort: `${host}:${port}`, bare: host.replace(/^\[(.*)\]$/, '$1') };
 };
 
 const netOf = (entry: string): Net => {

@@ -1,0 +1,75 @@
+/** Addresses that lead to this machine, or to where nobody outside a net may look, each in other clothes. */
+
+/** Written so that the host itself is a private address. @param port where the canary listens. */
+export const privateAddresses = (port: number): readonly string[] =>
+  [
+    '127.0.0.1',
+    '127.8.9.10',
+    // One number, hexadecimal, octal, and with parts left out (WHATWG URL §3.5, after inet_aton).
+    '2130706433',
+    '0x7f000001',
+    '017700000001',
+    '0x7f.0x0.0x0.0x1',
+    '0177.0.0.1',
+    '0x7f.1',
+    '127.1',
+    '127.0.1',
+    '0',
+    '0.0.0.0',
+    '0x0',
+    // Ending in a dot, in wide and circled digits, with ideographic dots, percent-encoded, with soft hyphens.
+    '127.0.0.1.',
+    '１２７.0.0.1',
+    '①②⑦.⓪.⓪.①',
+    '127。0。0。1',
+    '127．0｡0.1',
+    '%31%32%37.0.0.1',
+    '%EF%BC%91%32%37.0.0.1',
+    '127.0.0.\u00AD1',
+    '[::1]',
+    '[0:0:0:0:0:0:0:1]',
+    '[::]',
+    // IPv4 inside of IPv6: mapped, translated, compatible, NAT64 (RFC 6052, RFC 8215), 6to4, Teredo.
+    '[::ffff:127.0.0.1]',
+    '[::ffff:7f00:1]',
+    '[0:0:0:0:0:ffff:127.0.0.1]',
+    '[::ffff:0:127.0.0.1]',
+    '[::127.0.0.1]',
+    '[64:ff9b::127.0.0.1]',
+    '[64:ff9b:1::127.0.0.1]',
+    '[2002:7f00:1::]',
+    '[2001:0:7f00:1::]',
+    // Unique local, link-local, the metadata services of the clouds, multicast, reserved.
+    '[fd00:ec2::254]',
+    '[fe80::1]',
+    '[ff02::1]',
+    '10.0.0.1',
+    '100.64.0.1',
+    '100.100.100.200',
+    '169.254.169.254',
+    '172.16.0.1',
+    '192.0.0.192',
+    '192.168.0.1',
+    '198.18.0.1',
+    '224.0.0.1',
+    '255.255.255.255',
+  ].map((host) => `http://${host}:${port}/`);
+
+/** What is no address that is ever fetched, whoever is asked. */
+export const impossibleAddresses = (port: number): readonly string[] => [
+  `http://user:password@127.0.0.1:${port}/`,
+  `http://example.com@127.0.0.1:${port}/`,
+  `http://127.0.0.1:${port}@[::1]:${port}/`,
+  `http://[fe80::1%25lo]:${port}/`,
+  `http://[::1%lo]:${port}/`,
+  `http://256.256.256.256:${port}/`,
+  `http://127.0.0.1:99999/`,
+  'file:///etc/passwd',
+  `ftp://127.0.0.1:${port}/`,
+  `gopher://127.0.0.1:${port}/_`,
+  `dict://127.0.0.1:${port}/`,
+  `ws://127.0.0.1:${port}/`,
+  `unix:/run/docker.sock`,
+  `//127.0.0.1:${port}/`,
+  'javascript:alert(1)',
+];
