@@ -203,7 +203,7 @@ describe('migrate-data', { timeout: 180_000 }, () => {
     const other = await run(folder, { DATABASE_URL: url }, ['keys', 'create', 'somebody']);
     expect(other.code).toBe(0);
     const refused = await run(folder, { DATABASE_URL: url }, moveAll);
-    expect(refused.output).toContain('The database already has data (api_keys: 1 rows)');
+    expect(refused.output).toContain('The database already has rows (api_keys: 1');
     expect(refused.code).toBe(1);
     expect(existsSync(join(folder.path, 'limner.db'))).toBe(true);
 

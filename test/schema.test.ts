@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { Client } from 'pg';
 import { describe, it } from 'vitest';
 import { migrations } from '../src/database/migrations/index.ts';
+import { lockFolder } from '../src/database/sqlite/folder-lock.ts';
 import { createDataFolder, type DataFolder } from './support/data-folder.ts';
 import { emptyPostgresUrl } from './support/databases.ts';
 import { spawnLimner, startLimner } from './support/limner-process.ts';
@@ -101,14 +102,21 @@ describe.concurrent('db', { timeout: 60_000 }, () => {
     const server = await startLimner({ dataDir: folder.path });
     expect((await limner(folder, {}, 'db', 'status')).output).toContain('Nothing is pending.');
     expect((await limner(folder, {}, 'db', 'migrate')).code).toBe(0);
-    const handle = new DatabaseSync(join(folder.path, 'limner.db'), { timeout: 5_000 });
+    await server.kill();
+
+    await using oldFolder = await createDataFolder();
+    const handle = new DatabaseSync(join(oldFolder.path, 'limner.db'));
+    for (const migration of migrations.slice(0, 2)) {
+      for (const statement of migration.statements('sqlite')) handle.exec(statement);
+    }
     handle.exec('PRAGMA user_version = 2');
     handle.close();
-    const refused = await limner(folder, {}, 'db', 'migrate');
+    const lock = lockFolder(oldFolder.path, Date.now());
+    const refused = await limner(oldFolder, {}, 'db', 'migrate');
     expect(refused.code).toBe(3);
-    expect(refused.output).toContain(`is held by process ${server.pid}`);
-    await server.kill();
-    expect((await limner(folder, {}, 'db', 'migrate')).output).toContain('0003-nodes\n');
+    expect(refused.output).toContain(`is held by process ${process.pid}`);
+    lock.release();
+    expect((await limner(oldFolder, {}, 'db', 'migrate')).output).toContain('0003-nodes\n');
   });
 
   it('refuses a job board of a newer pg-boss', async ({ expect }) => {

@@ -60,7 +60,7 @@ const foreignRows = async (target: ClientBase): Promise<readonly string[]> => {
   const found: string[] = [];
   for (const { name } of tables) {
     const { rows } = await target.query(`select count(*)::int as rows from "${name}"`);
-    if (rows[0]?.rows > 0) found.push(`${name}: ${rows[0]?.rows} rows`);
+    if (rows[0]?.rows > 0) found.push(`${name}: ${rows[0]?.rows}`);
   }
   return found;
 };
@@ -81,7 +81,7 @@ const begin = async ({ source, target }: Ends, installation: string): Promise<vo
   throw new CannotMove(
     isOurs
       ? 'This installation was moved into the database before, and that has gone on since: nothing was done. Serve it with DATABASE_URL.'
-      : `The database already has data (${found.join(', ')}). Give an empty one: two installations cannot be made one.`,
+      : `The database already has rows (${found.join(', ')}). Give an empty one: two installations cannot be made one.`,
   );
 };
 
