@@ -14,6 +14,9 @@ export type EnqueueJob = (client: ClientBase, job: NewJob) => Promise<void>;
 /** How long a server that is away is waited for: longer than a restart of it takes. */
 const PATIENCE_MS = 10_000;
 
+/** No statement takes longer: a server that is silent for so long is away. */
+const SILENCE_MS = 30_000;
+
 const FIRST_PAUSE_MS = 50;
 const LONGEST_PAUSE_MS = 1_000;
 
@@ -54,6 +57,8 @@ export const openPostgresDatabase = async (settings: {
     application_name: 'limner',
     max: settings.connections,
     connectionTimeoutMillis: PATIENCE_MS,
+    query_timeout: SILENCE_MS,
+    keepAlive: true,
   });
   // NOTE: a connection that breaks tells whoever waits for a statement of it, and nobody waits between two of them. It
   // leaves the pool by itself, or when its next statement fails.

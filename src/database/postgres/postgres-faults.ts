@@ -22,7 +22,7 @@ const unreachable = new Set([
 
 /** `pg` gives these no code. */
 const broken =
-  /^Connection terminated|connection error and is not queryable|^timeout exceeded when trying to connect/;
+  /^Connection terminated|^Query read timeout|connection error and is not queryable|^timeout exceeded when trying to connect/;
 
 /** Classifies what `pg` threw. */
 export const classifyPostgresFault = (fault: unknown): PostgresFault => {

@@ -232,7 +232,8 @@ export const createPgBossJobQueue = (settings: {
     const { worker, held } = running;
     for (const row of await database.read.all(oldestWaiting, { limit: EXPIRED_TOGETHER })) {
       const job = toJob(row);
-      if (worker.isOverdue(job) && lanes.has(job.lane) && !held.has(job.taskId)) held.begin(job);
+      // Of any lane: nobody may serve this one any more.
+      if (worker.isOverdue(job) && !held.has(job.taskId)) held.begin(job);
     }
   };
 
