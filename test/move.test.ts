@@ -166,6 +166,12 @@ describe('migrate-data', { timeout: 180_000 }, () => {
     expect(objects()).toHaveLength(12);
     expect(existsSync(join(folder.path, 'limner.db'))).toBe(false);
 
+    // As if it had been killed when all was there and the file put aside, and nothing said so yet.
+    const [secret] = await inPostgres(url, "select value from installation_secrets where name = 'links'");
+    const installation = createHash('sha256').update(String(secret?.['value'])).digest('hex');
+    await inPostgres(url, `create table limner_move as select '${installation}' as source`);
+    expect((await run(folder, env, moveAll)).output).toContain('12 files');
+
     const after = await startLimner({ dataDir: folder.path, env });
     for (const { task, bytes } of done) {
       const { body: now } = await after.api('GET', `${path}/${task.task_id}`);

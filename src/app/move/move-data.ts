@@ -48,12 +48,14 @@ const copyToBucket = async (
 };
 
 /** Pictures of rows that are not among these files. */
-const withoutFile = (source: DatabaseSync, keys: ReadonlySet<string>): readonly string[] =>
-  source
-    .prepare('select file_key from images order by id')
-    .all()
-    .map((row) => String(row['file_key']))
-    .filter((key) => !keys.has(key));
+const withoutFile = (source: DatabaseSync, keys: ReadonlySet<string>): readonly string[] => {
+  const lost: string[] = [];
+  for (const row of source.prepare('select file_key from images order by id').iterate()) {
+    const key = String(row['file_key']);
+    if (!keys.has(key)) lost.push(key);
+  }
+  return lost;
+};
 
 /**
  * Moves what was ordered. A move that was broken off, however, is gone on with by the same order: nothing comes twice,
