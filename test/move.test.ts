@@ -158,7 +158,7 @@ describe('migrate-data', { timeout: 180_000 }, () => {
       tasks: rows.tasks,
       calls: rows.calls,
       images: 12,
-      installation_secrets: 1,
+      api_keys: 2,
     });
     const list = await readFile(moved.pictures.list, 'utf8');
     expect(list.trimEnd().split('\n')).toHaveLength(12);
