@@ -96,6 +96,20 @@ const add = (one: UsageLine, other: UsageLine): UsageLine => ({
   costMicros: one.costMicros + other.costMicros,
 });
 
+/** Counts that cost nothing go with those in a currency that are otherwise of the same kind. */
+const joinFree = (lines: readonly UsageLine[]): readonly UsageLine[] => {
+  const kindOf = (line: UsageLine): string => nameOf({ ...line, currency: '' });
+  const free = new Map(lines.filter(({ currency }) => currency === '').map((line) => [kindOf(line), line]));
+  const joined = lines
+    .filter(({ currency }) => currency !== '')
+    .map((line) => {
+      const own = free.get(kindOf(line));
+      free.delete(kindOf(line));
+      return own === undefined ? line : add(line, own);
+    });
+  return [...joined, ...free.values()].toSorted((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
+};
+
 /** The ledger of a database. Each day is a question of its own, so that a long report holds up nobody. */
 export const createUsageStore = (database: Pick<Database, 'read'>): UsageStore => {
   const { read } = database;
@@ -115,7 +129,7 @@ export const createUsageStore = (database: Pick<Database, 'read'>): UsageStore =
         }
         await turn();
       }
-      return [...lines].toSorted(([one], [other]) => (one < other ? -1 : 1)).map(([, line]) => line);
+      return joinFree([...lines.values()]);
     },
 
     standing: async (keyId, nowMs, periodStartMs) => {

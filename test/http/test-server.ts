@@ -232,9 +232,10 @@ export const startTestServer = async (
       }),
     );
     await tasks.record(claim, call.id, { state: 'sending' }, { sentAtMs: clock.nowMs() });
-    await tasks.record(claim, call.id, { state: 'produced', outputs: [] });
-    await tasks.record(claim, call.id, { state: 'stored' }, { images: stored });
-    const usage = { images: stored.length, costMicros: 259_000 * stored.length, currency: 'CNY' };
+    const cost = { micros: 259_000 * stored.length, currency: 'CNY' };
+    await tasks.record(claim, call.id, { state: 'produced', outputs: [], cost });
+    await tasks.record(claim, call.id, { state: 'stored', cost }, { images: stored });
+    const usage = { images: stored.length, costMicros: cost.micros, currency: cost.currency };
     await tasks.finish(claim, { status: 'completed', usage, adjustments: [] }, clock.nowMs());
     events.changed(taskId);
     return stored;
@@ -288,6 +289,8 @@ export const startTestServer = async (
     begin,
     complete,
     fail,
+    /** Makes this the key of the environment. */
+    bootstrap: (secret: string) => keys.ensureBootstrap(secret),
     setReady: (ready: boolean) => void (isReady = ready),
     setProviders: (states: readonly ProviderState[]) => void (providerStates = states),
     /** How many tasks and files there are. */

@@ -1,16 +1,21 @@
-import Type, { type TSchema } from 'typebox';
+import Type from 'typebox';
 import { keyRoles } from '../../../access/keys.ts';
 import { answer, errorAnswers, keyErrors } from '../../described.ts';
-import { limitFields, name, role, settingFields } from './fields.ts';
+import { keyFields, maybe, maybeNull, name, role } from './fields.ts';
 
-const own = { ...settingFields, ...limitFields };
+const { models, allowed_ips, expires_at, requests_per_minute, concurrent_tasks, images_per_day, budget } =
+  keyFields;
 
-const optional = <T extends Record<string, TSchema>>(fields: T) =>
-  Object.fromEntries(Object.entries(fields).map(([key, schema]) => [key, Type.Optional(schema)])) as {
-    [Key in keyof T]: ReturnType<typeof Type.Optional<T[Key]>>;
-  };
-
-const nullable = <T extends TSchema>(schema: T) => Type.Optional(Type.Union([schema, Type.Null()]));
+/** What may be set, as it is shown and as a new key is made with. */
+const own = {
+  models: maybe(models),
+  allowed_ips: maybe(allowed_ips),
+  expires_at: maybe(expires_at),
+  requests_per_minute: maybe(requests_per_minute),
+  concurrent_tasks: maybe(concurrent_tasks),
+  images_per_day: maybe(images_per_day),
+  budget: maybe(budget),
+} as const;
 
 const NewKeySchema = Type.Object(
   {
@@ -18,7 +23,7 @@ const NewKeySchema = Type.Object(
     role: Type.Optional(
       Type.Enum(keyRoles, { type: 'string', default: 'user', description: '`admin` may also use `/admin`.' }),
     ),
-    ...optional(own),
+    ...own,
   },
   { title: 'NewKey', additionalProperties: false },
 );
@@ -26,18 +31,17 @@ const NewKeySchema = Type.Object(
 const KeyChangesSchema = Type.Object(
   {
     name: Type.Optional(name),
-    models: nullable(own.models),
-    allowed_ips: nullable(own.allowed_ips),
-    expires_at: nullable(own.expires_at),
-    requests_per_minute: nullable(own.requests_per_minute),
-    concurrent_tasks: nullable(own.concurrent_tasks),
-    images_per_day: nullable(own.images_per_day),
-    budget: nullable(own.budget),
+    models: maybeNull(models),
+    allowed_ips: maybeNull(allowed_ips),
+    expires_at: maybeNull(expires_at),
+    requests_per_minute: maybeNull(requests_per_minute),
+    concurrent_tasks: maybeNull(concurrent_tasks),
+    images_per_day: maybeNull(images_per_day),
+    budget: maybeNull(budget),
   },
   {
     title: 'KeyChanges',
     additionalProperties: false,
-    minProperties: 1,
     description: 'What is absent stays as it is; `null` takes away what was set.',
   },
 );
@@ -72,7 +76,7 @@ const KeySchema = Type.Object(
     last_used_at: Type.Optional(
       Type.Integer({ description: 'To the minute or so, in Unix seconds; absent when it never was.' }),
     ),
-    ...optional(own),
+    ...own,
   },
   { title: 'Key' },
 );
@@ -86,7 +90,7 @@ const CreatedKeySchema = Type.Object(
     previous_expires_at: Type.Optional(
       Type.Integer({ description: 'Until when the key before works too, in Unix seconds.' }),
     ),
-    ...optional(own),
+    ...own,
   },
   { title: 'CreatedKey' },
 );

@@ -47,6 +47,7 @@ describe('/openapi.json', () => {
       '/files/{image}',
       '/healthz',
       '/readyz',
+      '/metrics',
     ]);
   });
 });

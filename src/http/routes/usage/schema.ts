@@ -1,6 +1,6 @@
 import Type from 'typebox';
 import { usageDimensions } from '../../../access/usage.ts';
-import { BudgetSchema, limitFields } from '../../admin/keys/fields.ts';
+import { keyFields, maybe } from '../../admin/keys/fields.ts';
 import { answer, errorAnswers, keyErrors } from '../../described.ts';
 import { rangeFields, UsageLineSchema } from './fields.ts';
 
@@ -13,10 +13,10 @@ const UsageSchema = Type.Object(
     data: Type.Array(UsageLineSchema, { description: 'By model and currency.' }),
     limits: Type.Object(
       {
-        requests_per_minute: Type.Optional(limitFields.requests_per_minute),
-        concurrent_tasks: Type.Optional(limitFields.concurrent_tasks),
-        images_per_day: Type.Optional(limitFields.images_per_day),
-        budget: Type.Optional(BudgetSchema),
+        requests_per_minute: maybe(keyFields.requests_per_minute),
+        concurrent_tasks: maybe(keyFields.concurrent_tasks),
+        images_per_day: maybe(keyFields.images_per_day),
+        budget: maybe(keyFields.budget),
       },
       { description: 'What holds for this key; what is absent is not limited.' },
     ),
@@ -69,8 +69,6 @@ const UsageReportSchema = Type.Object(
   { title: 'UsageReport' },
 );
 
-const dimensions = usageDimensions.join('|');
-
 export const usageReportSchema = {
   operationId: 'reportUsage',
   summary: 'Report the usage of all keys',
@@ -82,11 +80,14 @@ export const usageReportSchema = {
     {
       ...rangeFields,
       group_by: Type.Optional(
-        Type.String({
-          pattern: `^(${dimensions})(,(${dimensions}))*$`,
-          default: 'day',
-          description: `What is told apart: any of ${usageDimensions.join(', ')}, parted by commas. Currencies always are.`,
-        }),
+        Type.Refine(
+          Type.String({
+            default: 'day',
+            description: `What is told apart: any of ${usageDimensions.join(', ')}, parted by commas. Currencies always are.`,
+          }),
+          (text) => text.split(',').every((name) => usageDimensions.some((known) => known === name)),
+          () => `any of ${usageDimensions.join(', ')}, parted by commas`,
+        ),
       ),
       key_id: Type.Optional(Type.String({ maxLength: 64, description: 'Only this key.' })),
       model: Type.Optional(Type.String({ maxLength: 256, description: 'Only this public model.' })),
