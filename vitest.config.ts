@@ -10,7 +10,13 @@ export default defineConfig({
     reporters: ['default', './scripts/count-reporter.ts'],
     projects: [
       { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'] } },
-      { extends: true, test: { name: 'system', include: ['upstreams/**/*.test.ts', 'test/**/*.test.ts'] } },
+      {
+        extends: true,
+        test: {
+          name: 'system',
+          include: ['upstreams/**/*.test.ts', 'client/**/*.test.ts', 'test/**/*.test.ts'],
+        },
+      },
     ],
   },
 });

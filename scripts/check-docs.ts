@@ -1,6 +1,6 @@
 /**
  * Checks that the documents say what the code does: one page per error code and per adapter, the tables of upstream
- * models as the cards have them, `openapi.json` as the server would write it, and every `LIMNER_*` variable in the
+ * models as the cards have them, `openapi.json` as the server would write it, the types of the client as it has them, and every `LIMNER_*` variable in the
  * README.
  */
 import { execFileSync } from 'node:child_process';
@@ -36,15 +36,13 @@ const faultsOfProviderPages = (): string[] =>
     return fresh === page ? [] : [`${path}: its table is not what the model cards say: run \`npm run fix\``];
   });
 
-const faultsOfOpenApi = (): string[] => {
-  if (!existsSync(join(root, 'scripts/write-openapi.ts'))) return [];
-  const folder = mkdtempSync(join(tmpdir(), 'limner-openapi-'));
+/** Complains when a file is not what the script would write. */
+const faultsOfWritten = (path: string, script: string, complaint: string): string[] => {
+  const folder = mkdtempSync(join(tmpdir(), 'limner-written-'));
   try {
-    const fresh = join(folder, 'openapi.json');
-    execFileSync(process.execPath, ['scripts/write-openapi.ts', fresh], { cwd: root });
-    return readFileSync(fresh, 'utf8') === read('openapi.json')
-      ? []
-      : ['openapi.json is not what the server says: run `npm run fix`'];
+    const fresh = join(folder, 'fresh');
+    execFileSync(process.execPath, [script, fresh], { cwd: root });
+    return readFileSync(fresh, 'utf8') === read(path) ? [] : [`${path} ${complaint}: run \`npm run fix\``];
   } finally {
     rmSync(folder, { recursive: true });
   }
@@ -69,7 +67,12 @@ const faultsOfReadme = (): string[] => {
 const faults = [
   ...faultsOfErrorPages(),
   ...faultsOfProviderPages(),
-  ...faultsOfOpenApi(),
+  ...faultsOfWritten('openapi.json', 'scripts/write-openapi.ts', 'is not what the server says'),
+  ...faultsOfWritten(
+    'client/src/schemas.ts',
+    'scripts/write-client-types.ts',
+    'is not what openapi.json says',
+  ),
   ...faultsOfReadme(),
 ];
 for (const fault of faults) console.error(fault);

@@ -7,7 +7,7 @@ import { faultOfFile, faultOfImport, importsOf } from './structure.ts';
 const root = join(import.meta.dirname, '..');
 const faults: string[] = [];
 
-for (const path of sourceFiles(root, ['src', 'upstreams'])) {
+for (const path of sourceFiles(root, ['src', 'upstreams', 'client/src'])) {
   const text = readFileSync(join(root, path), 'utf8');
   const fault = faultOfFile(path, text);
   if (fault !== undefined) faults.push(`${path}: ${fault}`);

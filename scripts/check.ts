@@ -15,6 +15,7 @@ const checks: Readonly<Record<string, readonly string[]>> = {
   openapi: ['redocly', 'lint', 'openapi.json', '--format=stylish'],
   unused: ['knip', '--no-progress'],
   types: ['tsc', '--noEmit'],
+  client: ['tsc', '--noEmit', '-p', 'client/tsconfig.json'],
   structure: ['node', 'scripts/check-structure.ts'],
   format: ['oxfmt', '--check'],
 };

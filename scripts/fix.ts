@@ -10,6 +10,7 @@ const run = (command: string, ...args: readonly string[]): boolean =>
 const repaired = [
   run('oxlint', '--fix'),
   !existsSync(join(root, 'scripts/write-openapi.ts')) || run('node', 'scripts/write-openapi.ts'),
+  run('node', 'scripts/write-client-types.ts'),
   run('node', 'scripts/write-model-tables.ts'),
   run('oxfmt'),
 ];

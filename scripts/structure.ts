@@ -75,6 +75,9 @@ export const faultOfImport = ({ from, to }: Import): string | undefined => {
   if (from.startsWith('upstreams/') && to.startsWith('src/')) {
     return 'the emulators know nothing of the code that they test';
   }
+  if (from.startsWith('client/src/') && !to.startsWith('client/src/')) {
+    return 'the client is a package of its own and brings nothing else along';
+  }
   if (!from.startsWith('src/')) return undefined;
   if (to.startsWith('upstreams/')) {
     return from === 'src/cli/commands/upstreams.ts'

@@ -145,9 +145,16 @@ export type ErrorCode = keyof typeof catalogue;
 /** A code that a failed task may carry. */
 export type TaskErrorCode = keyof typeof taskErrors | 'internal_error' | 'model_unavailable';
 
+/** Every code that a failed task may carry. */
+export const taskErrorCodes = [
+  ...(Object.keys(taskErrors) as (keyof typeof taskErrors)[]),
+  'internal_error',
+  'model_unavailable',
+] as const satisfies readonly TaskErrorCode[];
+
 /** Whether a text is a code that a failed task may carry. */
 export const isTaskErrorCode = (code: string): code is TaskErrorCode =>
-  Object.hasOwn(taskErrors, code) || code === 'internal_error' || code === 'model_unavailable';
+  taskErrorCodes.some((known) => known === code);
 
 /** An error with a code of the catalogue; `detail` may leave the process, `cause` is for logs only. */
 export class LimnerError extends Error {

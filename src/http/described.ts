@@ -8,7 +8,10 @@ const ErrorSchema = Type.Object(
       message: Type.String({ description: 'What is wrong and what to do, for a person.' }),
       type: Type.String({ description: 'The family of the error, as OpenAI names it.' }),
       param: Type.Unsafe<string | null>({ type: ['string', 'null'], description: 'The parameter at fault.' }),
-      code: Type.String({ description: 'The stable name of the error. Each has a page in `docs/errors`.' }),
+      code: Type.Enum(Object.keys(catalogue), {
+        type: 'string',
+        description: 'The stable name of the error. Each has a page in `docs/errors`.',
+      }),
       request_id: Type.Optional(
         Type.String({ description: 'The `x-request-id` of this answer, for the log.' }),
       ),

@@ -38,6 +38,7 @@ describe('faultOfImport', () => {
     ['src/core/task.test.ts', 'src/http/server.ts'],
     ['src/tasks/contract/describe-task-store.ts', 'src/providers/sandbox/index.ts'],
     ['bench/main.ts', 'src/app.ts'],
+    ['client/src/client.ts', 'client/src/errors.ts'],
   ])('lets %s import %s', (from, to) => {
     expect(faultOfImport({ from, to })).toBeUndefined();
   });

@@ -1,4 +1,5 @@
 import Type, { type Static } from 'typebox';
+import { taskErrorCodes } from '../../../core/errors.ts';
 import { imageFormats, outputFormats, requestLimits, responseFormats } from '../../../core/request.ts';
 import { parseSize } from '../../../core/size.ts';
 import { taskStatuses } from '../../../core/task.ts';
@@ -184,7 +185,10 @@ const ImageSchema = Type.Object(
 
 const TaskErrorSchema = Type.Object(
   {
-    code: Type.String({ description: 'The stable name of the reason. Each has a page in `docs/errors`.' }),
+    code: Type.Enum(taskErrorCodes, {
+      type: 'string',
+      description: 'The stable name of the reason. Each has a page in `docs/errors`.',
+    }),
     message: Type.String(),
     retryable: Type.Boolean({ description: 'Whether the same request may succeed later, unchanged.' }),
     upstream: Type.Optional(
