@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { KeyStore } from './access/keys.ts';
-import { installationSecret } from './access/sql-key-store.ts';
+import { openLinkKeys } from './access/link-keys.ts';
 import { type Backbone, openEmbeddedBackbone } from './app/backbone.ts';
 import { createFleetCatalog, offerOf } from './app/offer.ts';
 import { meterWrites } from './app/meter-writes.ts';
@@ -27,6 +27,7 @@ import { createLinks } from './http/links.ts';
 import { publicUrlOf } from './http/public-url.ts';
 import { createPresenter } from './http/routes/generations/present.ts';
 import { createServer, type Server } from './http/server.ts';
+import { socketLimits } from './http/socket-limits.ts';
 import type { ServerParts } from './http/server-parts.ts';
 import { createSpool } from './images/spool.ts';
 import { createQueuePlaces } from './jobs/queue-places.ts';
@@ -116,7 +117,13 @@ export const createApp = async ({
 
   let isReady = true;
   const upstreams = providersOf(models);
-  const linkSecret = await installationSecret(database, 'links', randomBytes(32).toString('base64url'));
+  const linkKeys = await openLinkKeys({
+    database,
+    clock,
+    randomBytes,
+    keepMs: urlTtlMs,
+    onFault: (fault) => logger.error({ err: fault }, 'the keys of links could not be looked after'),
+  });
   const parts: ServerParts = {
     tasks,
     images,
@@ -136,7 +143,9 @@ export const createApp = async ({
     meter,
     readMetrics: () => metrics.read(),
     randomBytes,
-    linkSecret: Buffer.from(linkSecret, 'base64url'),
+    linkKeys,
+    sockets: { ...socketLimits, connections: config.server.maxConnections },
+    corsOrigins: config.server.corsOrigins,
     publicUrl: config.server.publicUrl,
     urlTtlMs,
     taskTtlMs,
@@ -171,7 +180,7 @@ export const createApp = async ({
     tasks,
     webhooks,
     fetcher: outside.fetcher,
-    present: createPresenter(parts, createLinks({ secret: parts.linkSecret, origin, images })),
+    present: createPresenter(parts, createLinks({ keys: linkKeys, origin, images })),
     clock,
     random: Math.random,
     logger,
@@ -220,6 +229,7 @@ export const createApp = async ({
       });
       await Promise.all([queue.stop(), server.close(), cleaning.stop(), duties.stop()]);
       cancelTimer();
+      linkKeys.stop();
       await outside.close();
       await closeImages();
       await backbone.close();

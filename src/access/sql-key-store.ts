@@ -204,8 +204,32 @@ const keepSecret = operation(
   },
 );
 
+const secretsLike = prepare<{ pattern: string }, InstallationSecretRow>('secretsLike', (db, value) =>
+  db.selectFrom('installation_secrets').selectAll().where('name', 'like', value('pattern')),
+);
+
+const deleteSecret = prepare<Pick<InstallationSecretRow, 'name'>>('deleteSecret', (db, value) =>
+  db.deleteFrom('installation_secrets').where('name', '=', value('name')),
+);
+
+const forgetSecret = operation(
+  'forgetSecret',
+  async (connection, secret: Pick<InstallationSecretRow, 'name'>): Promise<void> => {
+    await connection.run(deleteSecret, secret);
+  },
+);
+
 /** The writes of this store. @public loaded by the writer thread, by name. */
-export const operations = [insertKey, bootstrapKey, updateKey, rotateKey, revokeKey, noteUse, keepSecret];
+export const operations = [
+  forgetSecret,
+  insertKey,
+  bootstrapKey,
+  updateKey,
+  rotateKey,
+  revokeKey,
+  noteUse,
+  keepSecret,
+];
 
 const keyByHash = prepare<Pick<ApiKeyRow, 'hash'>, ApiKeyRow>('keyByHash', (db, value) =>
   db
@@ -410,3 +434,13 @@ const detailsOf = (value: object): JsonValue => JSON.parse(JSON.stringify(value)
 /** A secret of this installation: the stored one, or the given one when there was none. */
 export const installationSecret = async (database: Database, name: string, fresh: string): Promise<string> =>
   database.write(keepSecret, { name, value: fresh });
+
+/** The secrets of this installation whose names fit the pattern of a `like`. */
+export const installationSecretsLike = (
+  database: Database,
+  pattern: string,
+): Promise<readonly InstallationSecretRow[]> => database.read.all(secretsLike, { pattern });
+
+/** Removes a secret of this installation for good. */
+export const forgetInstallationSecret = (database: Database, name: string): Promise<void> =>
+  database.write(forgetSecret, { name });

@@ -105,6 +105,10 @@ export interface Config {
     readonly publicUrl?: string;
     /** Proxies whose `X-Forwarded-For` is believed: addresses and CIDR ranges. */
     readonly trustedProxies: readonly string[];
+    /** Origins whose pages may read answers; `*` for all. */
+    readonly corsOrigins: readonly string[];
+    /** Connections at once; more are closed. */
+    readonly maxConnections: number;
   };
   /** An absolute path. */
   readonly dataDir: string;
@@ -161,6 +165,7 @@ export const defaults = {
   taskTtlMs: 30 * day,
   taskDeadlineMs: 15 * minute,
   queueLimit: 100_000,
+  maxConnections: 10_000,
   databaseConnections: 10,
   unstoredLimit: 1_000,
   onUnconfirmed: 'fail',

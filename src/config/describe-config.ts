@@ -23,6 +23,9 @@ export const describeConfig = (config: Config): readonly DescribedSetting[] => {
   add('server.public_url', config.server.publicUrl);
   const { trustedProxies } = config.server;
   add('server.trusted_proxies', trustedProxies.length === 0 ? undefined : trustedProxies);
+  const { corsOrigins } = config.server;
+  add('server.cors_origins', corsOrigins.length === 0 ? undefined : corsOrigins);
+  add('server.max_connections', config.server.maxConnections);
   add('data_dir', config.dataDir);
   add('database', config.database.kind);
   add('storage.kind', config.storage.kind);

@@ -29,6 +29,7 @@ import {
   checkAddressRange,
   checkAllowance,
   checkDatabaseUrl,
+  checkOrigin,
   positiveDuration,
 } from './values.ts';
 
@@ -189,6 +190,9 @@ const ownSettings = (tree: ConfigTree, cwd: string, layers: Layers) => {
   for (const [index, range] of (tree.server?.trusted_proxies ?? []).entries()) {
     checkAddressRange(range, ['server', 'trusted_proxies', index], report);
   }
+  for (const [index, origin] of (tree.server?.cors_origins ?? []).entries()) {
+    checkOrigin(origin, ['server', 'cors_origins', index], report);
+  }
   const apiKey = environment.getSecret('LIMNER_API_KEY');
   if (apiKey !== undefined && !/^[\x21-\x7e]+$/.test(apiKey)) {
     reportVariable('LIMNER_API_KEY', 'wants ASCII characters without spaces; what is there is not shown');
@@ -200,6 +204,8 @@ const ownSettings = (tree: ConfigTree, cwd: string, layers: Layers) => {
       host: tree.server?.host ?? defaults.host,
       port: tree.server?.port ?? defaults.port,
       trustedProxies: tree.server?.trusted_proxies ?? [],
+      corsOrigins: tree.server?.cors_origins ?? [],
+      maxConnections: tree.server?.max_connections ?? defaults.maxConnections,
       ...(publicUrl !== undefined && { publicUrl: baseAddress(publicUrl, ['server', 'public_url'], report) }),
     },
     dataDir: resolve(cwd, tree.data_dir ?? defaults.dataDir),

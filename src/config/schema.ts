@@ -206,6 +206,15 @@ const properties = <P extends TSchema>(providers: P) =>
             description: 'Proxies in front of it: who calls is then read from their `X-Forwarded-For`.',
           }),
         ),
+        cors_origins: optional(
+          Type.Array(text('`https://host[:port]`, or `*` for all.'), {
+            description:
+              'Origins whose pages in browsers may use `/v1` and the rest; `/openai` is open to all.',
+          }),
+        ),
+        max_connections: optional(
+          count(1, 1_000_000, 'Connections at once; more are closed at once.', 10_000),
+        ),
       }),
     ),
     data_dir: optional(text('Folder for the database and the pictures; relative to the working folder.')),

@@ -37,6 +37,12 @@ export const checkAddressRange = (text: string, path: Path, report: Report): voi
   }
 };
 
+/** Reports what is no origin as browsers write it (RFC 6454 section 6.2). */
+export const checkOrigin = (text: string, path: Path, report: Report): void => {
+  if (text === '*' || (/^https?:/.test(text) && URL.parse(text)?.origin === text)) return;
+  report(path, `wants an origin such as https://app.example, or *, not ${JSON.stringify(text)}`);
+};
+
 const isHostAndPort = (text: string): boolean =>
   /^([\w.-]+|\[[\da-f:.]+\])(:\d{1,5})?$/i.test(text) && URL.canParse(`http://${text}`);
 

@@ -8,6 +8,8 @@ test.each([
   ['Prompt', 'prompt'],
   ['negativePrompt', 'negative_prompt'],
   ['sizes', 'size'],
+  ['nn', 'n'],
+  ['a', undefined],
   ['temperature', undefined],
   ['x'.repeat(100_000), undefined],
 ])('%s', (written, meant) => {

@@ -5,7 +5,9 @@ export const closestName = (written: string, names: readonly string[]): string |
   // The distance takes time in proportion to the length: no name is this long.
   if (names.length === 0 || written.length > 64) return undefined;
   const nearest = closest(written.toLowerCase(), names);
-  return distance(written.toLowerCase(), nearest) <= Math.max(2, Math.floor(written.length / 3))
+  const away = distance(written.toLowerCase(), nearest);
+  // Of a short name half must be left, or every two letters would be near to `n`.
+  return away <= Math.max(2, Math.floor(written.length / 3)) && away * 2 <= written.length
     ? nearest
     : undefined;
 };

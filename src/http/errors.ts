@@ -41,6 +41,7 @@ export const answerFrameworkError = (
   void reply
     .code(catalogue[error.code].status)
     .header('x-request-id', request.id)
+    .header('x-content-type-options', 'nosniff')
     .header('cache-control', 'no-store')
     .send(errorBody(error, request.id));
 };

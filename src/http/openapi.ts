@@ -58,8 +58,8 @@ export const buildOpenApi = async (version: string): Promise<Node> => {
       },
     },
   });
-  // Registering a route reads nothing but signing material, and no request ever comes.
-  registerRoutes(app, { linkSecret: new Uint8Array(), publicUrl: undefined } as unknown as ServerParts);
+  // Registering a route reads nothing, and no request ever comes.
+  registerRoutes(app, { publicUrl: undefined } as unknown as ServerParts);
   await app.ready();
   const document = JSON.parse(JSON.stringify(app.swagger())) as Node;
   await app.close();

@@ -1,5 +1,6 @@
 import type { AuditLog } from '../access/audit.ts';
 import type { KeyStore } from '../access/keys.ts';
+import type { LinkKeys } from '../access/link-keys.ts';
 import type { RequestLimiter } from '../access/request-limiter.ts';
 import type { UsageStore } from '../access/usage.ts';
 import type { CancelTaskParts } from '../actions/cancel-task.ts';
@@ -17,6 +18,7 @@ import type { Meter } from '../observe/meter.ts';
 import type { Metrics } from '../observe/metrics.ts';
 import type { TaskStore } from '../tasks/task-store.ts';
 import type { WebhookStore } from '../webhooks/webhook-store.ts';
+import type { SocketLimits } from './socket-limits.ts';
 
 /** Everything the HTTP interface works with. */
 export interface ServerParts extends CreateTaskParts, WaitTaskParts, CancelTaskParts, DeleteTaskParts {
@@ -50,8 +52,11 @@ export interface ServerParts extends CreateTaskParts, WaitTaskParts, CancelTaskP
   readonly logger: Logger;
   readonly meter: Pick<Meter, 'answered' | 'taskAccepted' | 'taskEnded'>;
   readonly readMetrics: Metrics['read'];
-  /** 32 random bytes that sign the links to stored images; the same in every process of an installation. */
-  readonly linkSecret: Uint8Array;
+  /** Sign the links to stored images; the same in every process of an installation. */
+  readonly linkKeys: LinkKeys;
+  readonly sockets: SocketLimits;
+  /** Origins whose pages may read answers. */
+  readonly corsOrigins: readonly string[];
   /** Where callers reach this server, without a slash at the end; otherwise the address it listens on. */
   readonly publicUrl: string | undefined;
   /** How long a link of the format `url` works. */

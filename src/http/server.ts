@@ -6,6 +6,7 @@ import {
 } from 'fastify';
 import type { RawRequestDefaultExpression, RawServerDefault } from 'fastify';
 import type { TypeBoxTypeProvider } from '@fastify/type-provider-typebox';
+import { LimnerError } from '../core/errors.ts';
 import { newId } from '../core/ids.ts';
 import type { NodeRole } from '../core/node-role.ts';
 import { requestLimits } from '../core/request.ts';
@@ -13,6 +14,7 @@ import { registerAuditRoute } from './admin/audit/route.ts';
 import { registerKeyRoutes } from './admin/keys/route.ts';
 import { registerUsageReportRoute } from './admin/usage/route.ts';
 import { requireAdmin, requireKey } from './auth.ts';
+import { createCors } from './cors.ts';
 import { answerError, answerFrameworkError, answerClientError } from './errors.ts';
 import { parseJsonBody } from './json-body.ts';
 import { createLinks } from './links.ts';
@@ -28,6 +30,7 @@ import { registerMetricsRoute } from './routes/metrics/route.ts';
 import { registerModelRoutes } from './routes/models/route.ts';
 import { registerUsageRoute } from './routes/usage/route.ts';
 import { registerWebhookRoutes } from './routes/webhooks/route.ts';
+import { securityHeaders } from './security-headers.ts';
 import type { ServerParts } from './server-parts.ts';
 import { compileValidator } from './validation.ts';
 
@@ -40,36 +43,35 @@ export type Server = FastifyInstance<
   TypeBoxTypeProvider
 >;
 
-/**
- * How long a whole request may take to arrive, a 20 MB body over a slow line included. Answers may take longer:
- * they are held for `Prefer: wait`.
- */
-const REQUEST_TIMEOUT_MS = 120_000;
-const HEADERS_TIMEOUT_MS = 15_000;
-/** Longer than the 60 s after which common load balancers drop an idle connection, so that they are the ones to close it. */
-const KEEP_ALIVE_TIMEOUT_MS = 72_000;
 /** Longer than any id, so that a malformed one is `task_not_found` and not a wrong address. */
 const MAX_PARAM_CHARACTERS = 1_000;
 
 /** The server, ready for `listen` or `inject`: with every route, or for a worker with those that tell how it is. */
 export const createServer = async (parts: ServerParts, role: NodeRole = 'all'): Promise<Server> => {
-  const { clock, logger, meter, draining } = parts;
+  const { clock, logger, meter, draining, sockets } = parts;
+  const safety = securityHeaders(parts.publicUrl);
   const app: Server = fastify({
     // Fastify's own logger makes a child for each request; this one is called where there is something to tell.
     logger: false,
     bodyLimit: requestLimits.bodyBytes,
-    requestTimeout: REQUEST_TIMEOUT_MS,
-    keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
-    http: { headersTimeout: HEADERS_TIMEOUT_MS },
+    connectionTimeout: sockets.silenceMs,
+    requestTimeout: sockets.requestTimeoutMs,
+    keepAliveTimeout: sockets.keepAliveMs,
+    http: {
+      headersTimeout: sockets.headersTimeoutMs,
+      connectionsCheckingInterval: sockets.checkEveryMs,
+      maxHeaderSize: sockets.headerBytes,
+    },
     routerOptions: { maxParamLength: MAX_PARAM_CHARACTERS },
     // Its answer would be in Fastify's shape; `connection: close` and `shutting_down` say it in ours.
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     trustProxy: parts.trustedProxies.length === 0 ? false : [...parts.trustedProxies],
     genReqId: () => newId('req', clock.nowMs(), parts.randomBytes),
-    frameworkErrors: (error, request, reply) => answerFrameworkError(error, request, reply),
+    frameworkErrors: (error, request, reply) => answerFrameworkError(error, request, reply.headers(safety)),
     clientErrorHandler: answerClientError,
   }).withTypeProvider<TypeBoxTypeProvider>();
+  app.server.maxConnections = sockets.connections;
 
   app.setValidatorCompiler(compileValidator);
   app.setSerializerCompiler(() => JSON.stringify);
@@ -77,12 +79,15 @@ export const createServer = async (parts: ServerParts, role: NodeRole = 'all'): 
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, parseJsonBody);
   app.setErrorHandler((error, request, reply) => answerError(logger, error, request, reply));
 
+  const admitOrigin = createCors(parts.corsOrigins);
   const routes = createRouteTable();
   app.addHook('onRoute', (route) => routes.add(route.url, route.method));
   app.addHook('onRequest', (request, reply, done) => {
-    reply.header('x-request-id', request.id).header('x-content-type-options', 'nosniff');
+    reply.header('x-request-id', request.id).headers(safety);
     if (draining.aborted) reply.header('connection', 'close');
-    if (request.is404) routes.answerMissing(request, reply, done);
+    if (request.raw.rawHeaders.length > sockets.headers * 2) done(tooManyHeaders(sockets.headers));
+    else if (admitOrigin(request, reply)) return;
+    else if (request.is404) routes.answerMissing(request, reply, done);
     else done();
   });
   app.setNotFoundHandler(() => undefined);
@@ -115,10 +120,13 @@ export const createServer = async (parts: ServerParts, role: NodeRole = 'all'): 
   return app;
 };
 
+const tooManyHeaders = (most: number): LimnerError =>
+  new LimnerError('payload_too_large', `The request has more than ${most} headers.`);
+
 /** Adds every route; nothing of `parts` is called before a request comes. */
 export const registerRoutes = (app: Server, parts: ServerParts): void => {
   const links = createLinks({
-    secret: parts.linkSecret,
+    keys: parts.linkKeys,
     origin: publicUrlOf(app.server, parts.publicUrl),
     images: parts.images,
   });

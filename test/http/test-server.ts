@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { standingKeyOnly } from '../../src/access/link-keys.ts';
 import type { KeyLimits } from '../../src/access/limits.ts';
 import { createMemoryRequestLimiter } from '../../src/access/request-limiter.ts';
 import { createAuditLog } from '../../src/access/sql-audit-log.ts';
@@ -20,6 +21,7 @@ import { openSqliteDatabase } from '../../src/database/sqlite/sqlite-database.ts
 import type { ProviderState } from '../../src/engine/provider-health.ts';
 import { createServer } from '../../src/http/server.ts';
 import type { ServerParts } from '../../src/http/server-parts.ts';
+import { type SocketLimits, socketLimits } from '../../src/http/socket-limits.ts';
 import { createFsImageStore } from '../../src/images/fs/fs-image-store.ts';
 import { createSpool } from '../../src/images/spool.ts';
 import { createQueuePlaces } from '../../src/jobs/queue-places.ts';
@@ -88,6 +90,8 @@ export const startTestServer = async (
     readonly logger?: Logger;
     readonly publicUrl?: string;
     readonly queueLimit?: number;
+    readonly sockets?: Partial<SocketLimits>;
+    readonly corsOrigins?: readonly string[];
     readonly defaultLimits?: KeyLimits;
     readonly trustedProxies?: readonly string[];
   } = {},
@@ -152,7 +156,9 @@ export const startTestServer = async (
       ...['seedream-3.0', 'jimeng', 'keling', 'dall-e-3'].map((name) => ({ name, routes })),
       { name: 'nobody', routes: [] },
     ]),
-    linkSecret: new Uint8Array(32).fill(7),
+    linkKeys: standingKeyOnly(new Uint8Array(32).fill(7)),
+    sockets: { ...socketLimits, ...settings.sockets },
+    corsOrigins: settings.corsOrigins ?? [],
     publicUrl: 'publicUrl' in settings ? settings.publicUrl : 'https://pictures.example',
     urlTtlMs: 60 * 60 * 1000,
     taskTtlMs: 24 * 60 * 60 * 1000,

@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { standingKeyOnly } from '../../access/link-keys.ts';
 import type { Config } from '../../config/config.ts';
 import type { Finding } from '../../core/finding.ts';
 import { createLinks } from '../../http/links.ts';
@@ -36,7 +37,7 @@ const linkSecretOf = async ({ database, dataDir }: Config): Promise<string | und
 /** A link that is over since 1970: who knows our secret answers 410 to it, and anybody else 404. */
 const expiredLink = (origin: string, secret: string): string =>
   createLinks({
-    secret: Buffer.from(secret, 'base64url'),
+    keys: standingKeyOnly(Buffer.from(secret, 'base64url')),
     origin: () => origin,
     images: { link: () => undefined },
   }).expiring({ id: `img_${'0'.repeat(26)}`, format: 'png', key: '' }, 1_000);

@@ -10,6 +10,7 @@ import { startWebhookReceiver, type WebhookReceiver } from '../../../test/suppor
 import { newId } from '../../core/ids.ts';
 import type { Delivery } from '../../core/webhook.ts';
 import { openSqliteDatabase } from '../../database/sqlite/sqlite-database.ts';
+import { standingKeyOnly } from '../../access/link-keys.ts';
 import { createLinks } from '../../http/links.ts';
 import { createPresenter } from '../../http/routes/generations/present.ts';
 import { createLogger } from '../../observe/logger.ts';
@@ -37,7 +38,7 @@ const open = async () => {
   const fetcher = createGuardedFetcher({ allow: ['127.0.0.0/8'] });
   const log: string[] = [];
   const links = createLinks({
-    secret: new Uint8Array(32),
+    keys: standingKeyOnly(new Uint8Array(32)),
     origin: () => 'https://pictures.example',
     images: { link: () => undefined },
   });

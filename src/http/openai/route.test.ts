@@ -626,7 +626,7 @@ describe('keys, addresses and origins', () => {
     expect(preflight.statusCode).toBe(204);
     expect(preflight.headers).toMatchObject({
       'access-control-allow-origin': '*',
-      'access-control-allow-methods': 'GET, POST',
+      'access-control-allow-methods': 'GET, POST, PATCH, DELETE',
       'access-control-allow-headers': 'authorization,x-stainless-os',
     });
     const refused = await server.send('POST', GENERATIONS, { body: {}, headers: { authorization: '' } });

@@ -13,7 +13,6 @@ import { createModelPresenter } from '../routes/models/present.ts';
 import { refuseEarly } from '../refuse-early.ts';
 import type { Server } from '../server.ts';
 import type { ServerParts } from '../server-parts.ts';
-import { allowAnyOrigin, answerPreflight } from './cors.ts';
 import { readForm } from './read-form.ts';
 import { type Content, type Endpoint, readOrder } from './read-order.ts';
 import { editSchema, generateSchema, hidden, readModelSchema, readModelsSchema } from './schema.ts';
@@ -33,8 +32,6 @@ const secretOf = (request: FastifyRequest): string | LimnerError => {
 
 /** Everything under `/openai`: OpenAI's Images API for clients that were written for it, and Azure's addresses of it. */
 export const registerOpenAiRoutes = (app: Server, parts: ServerParts, links: Links): void => {
-  app.addHook('onRequest', allowAnyOrigin);
-  app.options('/openai/*', { schema: hidden }, answerPreflight);
   app.register((scope: Server, _options, done) => {
     scope.addHook('onRequest', requireKey(parts, secretOf));
     scope.addContentTypeParser('multipart/form-data', (_request, payload, parsed) => parsed(null, payload));

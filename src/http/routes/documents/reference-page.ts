@@ -28,6 +28,9 @@ export const renderReferencePage = async (): Promise<ReferencePage> => {
       withDefaultFonts: false,
       telemetry: false,
       hideClientButton: true,
+      // The tag `Models` is about models that draw.
+      modelsSectionLabel: 'Schemas',
+      authentication: { preferredSecurityScheme: 'bearerAuth' },
       showDeveloperTools: 'never',
       agent: { disabled: true },
       mcp: { disabled: true },
@@ -36,7 +39,10 @@ export const renderReferencePage = async (): Promise<ReferencePage> => {
   const [page, script] = await Promise.all([app.inject('/docs/'), app.inject('/docs/js/scalar.js')]);
   await app.close();
   // Relative to `/docs` as well as to `/docs/`.
-  const html = page.body.replace('src="js/scalar.js"', 'src="/docs/js/scalar.js"');
+  const html = page.body
+    .replace('src="js/scalar.js"', 'src="/docs/js/scalar.js"')
+    // Browsers ask for /favicon.ico otherwise.
+    .replace('</head>', '<link rel="icon" href="data:," /></head>');
   const inline = [...html.matchAll(/<script(?: type="text\/javascript")?>([\s\S]*?)<\/script>/g)].map(
     ([, code = '']) => `'sha256-${createHash('sha256').update(code).digest('base64')}'`,
   );

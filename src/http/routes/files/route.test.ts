@@ -29,7 +29,7 @@ describe('GET /files/{image}', () => {
       'content-length': '1000',
       'cache-control': 'private, max-age=3600, immutable',
       'content-disposition': expect.stringMatching(/^inline; filename="img_[0-9a-z]{26}\.png"$/),
-      'content-security-policy': "default-src 'none'",
+      'content-security-policy': "default-src 'none'; sandbox",
       'cross-origin-resource-policy': 'cross-origin',
       'access-control-allow-origin': '*',
       'x-content-type-options': 'nosniff',

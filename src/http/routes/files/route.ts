@@ -42,7 +42,7 @@ export const registerFileRoutes = (
       .header('accept-ranges', 'bytes')
       .header('content-disposition', `inline; filename="${fileNameOf(image)}"`)
       // The bytes came from outside: whatever they are, a browser must not run them in this origin.
-      .header('content-security-policy', "default-src 'none'")
+      .header('content-security-policy', "default-src 'none'; sandbox")
       // Whoever has the link may read it, in a page of any origin too.
       .header('cross-origin-resource-policy', 'cross-origin')
       .header('access-control-allow-origin', '*');

@@ -1,4 +1,5 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { START_MS, startTestServer, type TestServer } from '../../../../test/http/test-server.ts';
 import type { TaskView } from './schema.ts';
@@ -236,6 +237,23 @@ describe('bad input', () => {
     ['broken JSON', '{"model":', 400, 'invalid_json', null, json],
     ['nothing', undefined, 400, 'invalid_json', null, json],
     ['nothing and no type', undefined, 400, 'invalid_parameter', null],
+    ['deep JSON', `${'['.repeat(200_000)}${']'.repeat(200_000)}`, 400, 'invalid_json', null, json],
+    [
+      'a deep parameter',
+      `{"model":"jimeng","prompt":"x","metadata":${'['.repeat(9_000)}${']'.repeat(9_000)}}`,
+      400,
+      'invalid_json',
+      null,
+      json,
+    ],
+    [
+      'gzip',
+      gzipSync(JSON.stringify(valid)),
+      415,
+      'unsupported_media_type',
+      null,
+      { ...json, 'content-encoding': 'gzip' },
+    ],
     ['GBK', Buffer.from([0x22, 0xc4, 0xe3, 0x22]), 400, 'invalid_json', null, json],
     [
       'a form',
