@@ -177,21 +177,30 @@ const withinTime = async <T>(
   }: { readonly timeoutMs?: number; readonly signal?: AbortSignal | undefined },
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> => {
-  const limit = AbortSignal.timeout(timeoutMs);
-  const signal = given === undefined ? limit : AbortSignal.any([given, limit]);
   const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason);
-  signal.addEventListener('abort', onAbort, { once: true });
+  // NOTE: by hand, since `AbortSignal.timeout` goes off at its time although the fetch ended long before.
+  const stop = new AbortController();
+  let isLate = false;
+  const end = (reason: unknown): void => {
+    stop.abort(reason);
+    reject(reason);
+  };
+  const onAbort = (): void => end(given?.reason);
+  const timer = setTimeout(() => {
+    isLate = true;
+    end(new Error('Time is up'));
+  }, timeoutMs).unref();
+  given?.addEventListener('abort', onAbort, { once: true });
   try {
-    signal.throwIfAborted();
+    given?.throwIfAborted();
     // A name that takes long to resolve does not hear of the signal, so the waiting ends by itself.
-    return await Promise.race([work(signal), aborted]);
+    return await Promise.race([work(stop.signal), aborted]);
   } catch (error) {
     if (error instanceof FetchRefused || error instanceof FetchFailed) throw error;
     if (error instanceof SinkFault) throw error.cause;
     given?.throwIfAborted();
     const host = parse(address).host;
-    if (limit.aborted) {
+    if (isLate) {
       throw new FetchFailed('timeout', `${host} took longer than ${timeoutMs} ms`, {
         retryable: true,
         cause: error,
@@ -203,7 +212,8 @@ const withinTime = async <T>(
       cause: error,
     });
   } finally {
-    signal.removeEventListener('abort', onAbort);
+    clearTimeout(timer);
+    given?.removeEventListener('abort', onAbort);
   }
 };
 
