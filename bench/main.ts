@@ -127,6 +127,18 @@ const accept = async (): Promise<void> => {
     seconds: 5,
   } as const;
   await compare('accept (POST, durable)', limner, bare, load, path);
+  // Limits that nobody reaches: what counting by them takes.
+  const limited = await json(`${limner.origin}/admin/v1/keys`, {
+    method: 'POST',
+    body: JSON.stringify({
+      name: 'limited',
+      requests_per_minute: 1_000_000,
+      images_per_day: 10_000_000,
+      budget: { amount: 1_000_000_000, currency: 'CNY', period: 'month' },
+    }),
+  });
+  const withLimits = { ...headers, authorization: `Bearer ${String(limited.value['key'])}` };
+  await compare('accept, with limits and a budget', limner, bare, { ...load, headers: withLimits }, path);
   for (const server of [limner, bare, upstream]) await server.stop();
 };
 

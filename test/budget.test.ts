@@ -63,7 +63,11 @@ const booksInFile = (dataDir: string, keyId: string): Promise<Books> => {
 const booksInPostgres = async (url: string, keyId: string): Promise<Books> => {
   const client = new Client(url);
   await client.connect();
-  return readBooks(keyId, async (sql) => (await client.query(sql)).rows).finally(() => client.end());
+  try {
+    return await readBooks(keyId, async (sql) => (await client.query(sql)).rows);
+  } finally {
+    await client.end();
+  }
 };
 
 /** A key that can pay for a hundred pictures and not for a millionth more. */

@@ -87,7 +87,7 @@ const insertBalance = prepare<{ key_id: string }>('insertBalance', (db, value) =
 );
 
 /** The balance of a key, which nobody else changes until this transaction has ended. */
-export const lockBalance = async (connection: Connection, keyId: string): Promise<KeyBalanceRow> => {
+const lockBalance = async (connection: Connection, keyId: string): Promise<KeyBalanceRow> => {
   const found = await firstRow(connection, balanceToChange, { key_id: keyId });
   if (found !== undefined) return found;
   await connection.run(insertBalance, { key_id: keyId });

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import type { Clock } from '../core/clock.ts';
 import { newId, type RandomBytes } from '../core/ids.ts';
 import type { JsonValue } from '../core/json.ts';
-import { type Connection, type Database, firstRow, operation } from '../database/database.ts';
+import { type Database, firstRow, operation } from '../database/database.ts';
 import { prepare } from '../database/prepared.ts';
 import type { ApiKeyRow, InstallationSecretRow } from '../database/schema.ts';
 import type { Actor, AuditedAct, AuditEntry } from './audit.ts';

@@ -272,7 +272,7 @@ describe('the file', () => {
     const yaml = 'server: { host: a, port: 1, public_url: "http://a" }\ndata_dir: a\nlog_level: warn';
     const env = { LIMNER_HOST: 'b', LIMNER_PORT: '2', LIMNER_DATA_DIR: 'b' };
     const config = load({ yaml, env, flags: { host: 'c', dataDir: 'c' } });
-    expect(config.server).toEqual({ host: 'c', port: 2, publicUrl: 'http://a' });
+    expect(config.server).toMatchObject({ host: 'c', port: 2, publicUrl: 'http://a' });
     expect(config.dataDir).toBe('/work/c');
     expect(config.logLevel).toBe('warn');
   });
@@ -341,7 +341,7 @@ data_dir: $\${literal}
 providers: { ark: { api_key: "\${DIGITS}", base_url: "\${EMPTY:-}" } }
 `;
     const config = load({ yaml, env: { PORT: '81', NAME: 'n', DIGITS: '0123', EMPTY: '' } });
-    expect(config.server).toEqual({ host: 'localhost', port: 81, publicUrl: 'https://n.example' });
+    expect(config.server).toMatchObject({ host: 'localhost', port: 81, publicUrl: 'https://n.example' });
     expect(config.taskDeadlineMs).toBe(300_000);
     expect(config.dataDir).toBe('/work/${literal}');
     expect(revealed(config.providers[0]?.settings.api_key)).toBe('0123');
@@ -413,7 +413,7 @@ models:
     card: { sizes: [512x512], max_prompt_characters: 800, seed: true, notice: Hello }
   house:
     routes: [{ provider: ark, upstream_model: see }]
-    price: { currency: USD, tiers: [{ up_to_pixels: 1000, per_image: 0.1 }, { quality: high, per_image: 0.2 }] }
+    price: { currency: USD, tiers: [{ up_to_pixels: 1000, per_image: 0.1 }, { quality: high, with_reference: false, per_image: 0.2 }] }
     card: { size_range: { min_side: 64, max_side: 2048, min_pixels: 1, max_pixels: 9, max_ratio: 2 } }
 `;
     const models = new Map(load({ yaml }).models.map((model) => [model.name, model]));
@@ -437,7 +437,7 @@ models:
         currency: 'USD',
         tiers: [
           { upToPixels: 1000, micros: 100_000 },
-          { quality: 'high', micros: 200_000 },
+          { quality: 'high', withReference: false, micros: 200_000 },
         ],
       },
       sizes: {
@@ -453,8 +453,28 @@ models:
   });
 });
 
+describe('limits and proxies', () => {
+  it('are read from the file, and are not there unless they are', () => {
+    const yaml = `
+server: { trusted_proxies: [10.0.0.0/8, "::1"] }
+limits: { per_key: { requests_per_minute: 60, images_per_day: 9 } }
+`;
+    const { server, limits } = load({ yaml });
+    expect(server.trustedProxies).toEqual(['10.0.0.0/8', '::1']);
+    expect(limits.perKey).toEqual({ requestsPerMinute: 60, imagesPerDay: 9 });
+    expect(load().server.trustedProxies).toEqual([]);
+    expect(load().limits.perKey).toEqual({});
+  });
+});
+
 describe('faults', () => {
   it.each<[string, Given, string, string | RegExp]>([
+    [
+      'a proxy that is no address',
+      { yaml: 'server: { trusted_proxies: [proxy.example] }' },
+      'server.trusted_proxies[0]',
+      /wants an address or CIDR/,
+    ],
     ['an unknown key', { yaml: 'servr: {}' }, 'servr', 'is not known; did you mean server?'],
     [
       'an unknown key deep down',

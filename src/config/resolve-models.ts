@@ -179,5 +179,7 @@ const tiersOf = (
     micros: toMicros(tier.per_image),
     ...('up_to_pixels' in tier && tier.up_to_pixels !== undefined && { upToPixels: tier.up_to_pixels }),
     ...('quality' in tier && tier.quality !== undefined && { quality: tier.quality }),
+    ...('with_reference' in tier &&
+      tier.with_reference !== undefined && { withReference: tier.with_reference }),
   }));
 };

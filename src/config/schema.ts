@@ -98,6 +98,9 @@ const price = map('What one picture costs, in place of what the model card says.
       map('The first tier that fits counts.', {
         up_to_pixels: optional(count(1, 1e9, 'For pictures of so many pixels at most.')),
         quality: optional(text('For this quality.')),
+        with_reference: optional(
+          Type.Boolean({ description: 'For pictures made from a reference, or for those without one.' }),
+        ),
         per_image: amount,
       }),
       { minItems: 1, description: 'Prices by size or quality.' },

@@ -45,8 +45,7 @@ const count = (maximum: number, description: string) =>
 /** The largest amount of which every millionth can be told from the next. */
 const MAX_AMOUNT = 1_000_000_000;
 
-/** What may be spent. */
-export const BudgetSchema = Type.Object(
+const BudgetSchema = Type.Object(
   {
     amount: Type.Number({
       minimum: 0,

@@ -35,7 +35,7 @@ beforeAll(async () => {
 });
 afterAll(() => server.close());
 
-describe(PATH, () => {
+describe('/admin/v1/usage', () => {
   test('tells keys, models, providers and days apart, as asked', async () => {
     const next = new Date(START_MS + 24 * 60 * 60 * 1000).toISOString().slice(0, 10);
     expect((await report('group_by=day')).data).toMatchObject([
