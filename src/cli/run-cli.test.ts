@@ -68,6 +68,11 @@ describe('the command line itself', () => {
     [['generate', 'x', '-n', 'two'], /-n wants a number, not two/],
     [['generate', 'x', '-r', 'nowhere.png'], /The reference nowhere\.png cannot be read/],
     [['keys', 'create', 'x', '--role', 'cook'], /--role wants one of user, admin, not cook/],
+    [['keys', 'create', 'x', '--images-per-day', 'many'], /--images-per-day wants a whole number or none/],
+    [['keys', 'create', 'x', '--budget', '25'], /--budget wants an amount such as 25USD\/month/],
+    [['keys', 'create', 'x', '--expires', 'soon'], /--expires wants a date/],
+    [['keys', 'update', 'key_0'], /Say what is to change/],
+    [['keys', 'rotate', 'key_0', '--overlap', 'long'], /--overlap wants a duration/],
   ])('%j ends with 2 and says why', async (args, message) => {
     const { code, err } = await run(await newFolder(), args);
     expect(code).toBe(2);
@@ -246,6 +251,37 @@ describe('with a server', () => {
     expect(await waiting.exitCode).toBe(1);
     expect(waiting.stderr.text()).toMatch(/^cancelled: /m);
     expect((await run(here, ['tasks', 'watch', taskId], env)).code).toBe(1);
+  });
+
+  it('limits, changes and rotates keys, there and in a data folder alike', async () => {
+    const folder = await newFolder();
+    for (const [cwd, from] of [
+      [folder, {}],
+      ['/', env],
+    ] as const) {
+      const limits = ['--images-per-day', '9', '--budget', '2.5 USD/month', '--allow-ips', '10.0.0.0/8,::1'];
+      const created = await run(cwd, ['keys', 'create', 'shop', ...limits, '--json'], from);
+      const { id, key } = JSON.parse(created.out);
+      expect(JSON.parse(created.out)).toMatchObject({
+        images_per_day: 9,
+        budget: { amount: 2.5, currency: 'USD', period: 'month' },
+        allowed_ips: ['10.0.0.0/8', '::1'],
+      });
+      const listed = await run(cwd, ['keys', 'list'], from);
+      expect(listed.out).toMatch(new RegExp(`^${id} .* 9 images/day, 2.5 USD/month +shop$`, 'm'));
+
+      const changes = ['--images-per-day', 'none', '--name', 'kiosk', '--expires', '2040-01-01'];
+      const updated = await run(cwd, ['keys', 'update', id, ...changes, '--json'], from);
+      expect(JSON.parse(updated.out)).toMatchObject({ name: 'kiosk', expires_at: 2_208_988_800 });
+      expect(JSON.parse(updated.out)).not.toHaveProperty('images_per_day');
+
+      const rotated = await run(cwd, ['keys', 'rotate', id, '--overlap', '2h'], from);
+      expect(rotated.out).toMatch(/^sk-limner-\S+\n$/);
+      expect(rotated.out.trim()).not.toBe(key);
+      expect(rotated.err).toMatch(/The one before works until \d{4}-/);
+      const bad = await run(cwd, ['keys', 'rotate', 'key_00000000000000000000000000'], from);
+      expect(bad.err).toMatch(/^key_not_found: /);
+    }
   });
 
   it('lists models', async () => {
