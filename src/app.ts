@@ -8,6 +8,7 @@ import { createFleetCatalog, offerOf } from './app/offer.ts';
 import { meterWrites } from './app/meter-writes.ts';
 import { openImages } from './app/open-images.ts';
 import { createStores } from './app/open-stores.ts';
+import { openContentPolicy } from './app/open-content-policy.ts';
 import { createOutside, type Outside } from './app/outside.ts';
 import { connectProvider, providersOf, wireModels } from './app/wire-models.ts';
 import type { Config } from './config/config.ts';
@@ -86,6 +87,7 @@ export const createApp = async ({
   await spool.sweep();
   const outside = createOutside(config, spool);
   const models = await openModels(config, fleet, outside);
+  const contentPolicy = await openContentPolicy(config, outside, logger);
   const { taskTtlMs, urlTtlMs } = config.retention;
   const { taskDeadlineMs, onUnconfirmed, role } = config;
 
@@ -146,6 +148,7 @@ export const createApp = async ({
     linkKeys,
     sockets: { ...socketLimits, connections: config.server.maxConnections },
     corsOrigins: config.server.corsOrigins,
+    ...(contentPolicy !== undefined && { contentPolicy }),
     publicUrl: config.server.publicUrl,
     urlTtlMs,
     taskTtlMs,

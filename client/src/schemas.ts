@@ -157,6 +157,7 @@ export interface ErrorBody {
       | 'result_not_ready'
       | 'model_unavailable'
       | 'database_unavailable'
+      | 'moderation_unavailable'
       | 'shutting_down'
       | 'content_policy_violation'
       | 'prompt_rejected'
@@ -551,6 +552,24 @@ export interface Task {
      */
     currency?: string;
   };
+  /**
+   * What was looked at before the task was accepted; absent where nobody does.
+   */
+  content_checks?: {
+    checked: 'prompt';
+    /**
+     * Who looked at it.
+     */
+    by: 'word_list' | 'moderation';
+    /**
+     * Host of the moderation service.
+     */
+    service?: string;
+    /**
+     * `unchecked`: the service did not answer, and its operator lets prompts pass then.
+     */
+    verdict: 'allowed' | 'unchecked';
+  }[];
   metadata?: {
     [k: string]: string;
   };

@@ -16,6 +16,7 @@ import type { QueuePlaces } from '../jobs/queue-places.ts';
 import type { Meter } from '../observe/meter.ts';
 import type { ModelCatalog, PublicModel } from '../providers/catalog.ts';
 import type { IdempotencyRecord, InsertOutcome, NewTask, TaskStore } from '../tasks/task-store.ts';
+import { checkContent, type ContentPolicy } from './check-content.ts';
 import { checkModelAllowed } from './check-model-allowed.ts';
 import { findModel } from './find-model.ts';
 import { fullLimitError } from './full-limit.ts';
@@ -35,6 +36,8 @@ export interface CreateTaskParts {
   readonly storeReference: (taskId: string, picture: CarriedPicture) => Promise<Reference>;
   /** Throws when no task is taken now, e.g. `shutting_down`. */
   readonly admit: () => void;
+  /** Absent when nothing is configured: then every prompt is taken. */
+  readonly contentPolicy?: ContentPolicy;
 }
 
 /** A reference picture that came with a request: its bytes, or the file in the making that they were written to. */
@@ -72,7 +75,7 @@ export interface CreatedTask {
 /**
  * Accepts a task: when it returns, the task survives a power cut and somebody will work on it. Throws
  * `model_not_found`, `model_not_allowed`, `model_unavailable`, `invalid_parameter` (size, price), `idempotency_key_reused`,
- * `queue_full`, and what says that a limit of the key is full.
+ * `content_policy_violation`, `moderation_unavailable`, `queue_full`, and what says that a limit of the key is full.
  */
 export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput): Promise<CreatedTask> => {
   parts.admit();
@@ -88,7 +91,7 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
   const createdAtMs = parts.clock.nowMs();
   const id = newId('task', createdAtMs, parts.randomBytes);
   const record = idempotency && recordOf(idempotency, createdAtMs);
-  const task: NewTask = {
+  const asked: NewTask = {
     id,
     keyId,
     request,
@@ -96,13 +99,16 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
     ...(record !== undefined && { idempotency: record }),
     ...(reservation !== undefined && { reservation }),
   };
+  const judged = parts.contentPolicy && (await judge(parts, parts.contentPolicy, asked));
+  if (judged !== undefined && 'isReplay' in judged) return judged;
+  const task = judged ?? asked;
   const place = parts.places.take();
   if (place === undefined) return replayOnly(parts, task);
   let reference: Reference | undefined;
   let isCreated = false;
   try {
     reference = carriedPicture && (await parts.storeReference(id, carriedPicture));
-    const accepted = reference === undefined ? task : { ...task, request: { ...request, reference } };
+    const accepted = reference === undefined ? task : { ...task, request: { ...task.request, reference } };
     const inserted = await parts.tasks.insert(accepted);
     if (inserted.outcome === 'refused') throw fullLimitError(caller, inserted.limit, createdAtMs);
     if (inserted.outcome !== 'created') return await answerEarlier(parts, inserted, task);
@@ -117,6 +123,21 @@ export const createTask = async (parts: CreateTaskParts, input: CreateTaskInput)
     place.release();
     if (!isCreated && reference?.at === 'store') await parts.images.delete(reference.key);
   }
+};
+
+/** The task with what was found of its prompt; or that of the earlier request, which was judged then. */
+const judge = async (
+  parts: CreateTaskParts,
+  policy: ContentPolicy,
+  task: NewTask,
+): Promise<NewTask | CreatedTask> => {
+  const { idempotency, request, keyId } = task;
+  if (idempotency !== undefined && idempotency.isFirst !== true) {
+    const earlier = await parts.tasks.insert({ ...task, isReplayOnly: true });
+    if (earlier.outcome !== 'declined') return answerEarlier(parts, earlier, task);
+  }
+  const contentChecks = await checkContent(policy, request.prompt, keyId);
+  return { ...task, request: { ...request, contentChecks } };
 };
 
 const recordOf = (

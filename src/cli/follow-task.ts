@@ -35,6 +35,12 @@ export const followToEnd = async (
       view.show(task);
     }
     return task;
+  } catch (fault) {
+    view.end();
+    if (!options.isQuiet) {
+      context.stderr.write(`The task goes on: \`limner tasks watch ${task.task_id}\` waits for it.\n`);
+    }
+    throw fault;
   } finally {
     view.end();
   }

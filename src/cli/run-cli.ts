@@ -1,6 +1,7 @@
 import { Command, CommanderError } from 'commander';
 import { ConfigError } from '../config/config-error.ts';
 import { CommandError } from './command-error.ts';
+import { addCompletion } from './completion.ts';
 import type { CliContext } from './context.ts';
 import { exitCodes } from './exit-codes.ts';
 import { formatJson, paintFor } from './output.ts';
@@ -12,6 +13,7 @@ export const runCli = async (args: readonly string[], context: CliContext): Prom
     exitCode = await command;
   });
   try {
+    await addCompletion(program, args);
     await program.parseAsync([...args], { from: 'user' });
     return exitCode;
   } catch (error) {
@@ -28,7 +30,8 @@ const tell = (context: CliContext, error: unknown, isJson: boolean): number => {
     return exitCodes.usage;
   }
   const code = error instanceof CommandError ? error.code : 'internal_error';
-  const message = error instanceof Error ? error.message : String(error);
+  const said = error instanceof Error ? error.message : String(error);
+  const message = [said, adviceOn(code)].filter((part) => part !== undefined).join(' ');
   if (isJson) context.stderr.write(formatJson({ error: { ...(code !== undefined && { code }), message } }));
   else {
     const paint = paintFor(context.stderr, context.env);
@@ -36,6 +39,12 @@ const tell = (context: CliContext, error: unknown, isJson: boolean): number => {
   }
   return error instanceof CommandError ? error.exitCode : exitCodes.failure;
 };
+
+/** What to do about an answer of the server that speaks of headers and not of this command line. */
+const adviceOn = (code: string | undefined): string | undefined =>
+  code === 'missing_api_key' || code === 'invalid_api_key'
+    ? 'Set LIMNER_API_KEY (or LIMNER_API_KEY_FILE) to a key of the server at LIMNER_URL.'
+    : undefined;
 
 /** Every command; what a command needs is loaded when it runs. */
 const createProgram = (context: CliContext, run: (command: Promise<number>) => Promise<void>): Command => {

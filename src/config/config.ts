@@ -95,6 +95,23 @@ export type DatabaseConfig =
       readonly connections: number;
     };
 
+/** What becomes of a prompt that the moderation service did not judge. */
+export const moderationFailurePolicies = ['refuse', 'allow'] as const;
+export type ModerationFailurePolicy = (typeof moderationFailurePolicies)[number];
+
+/** What is looked for in prompts before anything is accepted. */
+export interface ContentPolicyConfig {
+  readonly words: readonly string[];
+  /** A service that judges prompts, at an address that is trusted because it is configured. */
+  readonly moderation?: {
+    readonly url: string;
+    readonly apiKey?: Secret;
+    readonly model?: string;
+    readonly timeoutMs: number;
+    readonly onFailure: ModerationFailurePolicy;
+  };
+}
+
 /** Everything that can be set, with nothing left to look up. */
 export interface Config {
   readonly server: {
@@ -138,6 +155,7 @@ export interface Config {
   readonly onUnconfirmed: UnconfirmedPolicy;
   readonly logLevel: LogLevel;
   readonly sandbox: SandboxMode;
+  readonly contentPolicy?: ContentPolicyConfig;
   /** The admin key that exists from the first start. */
   readonly apiKey?: Secret;
   /** `host[:port]` or CIDR that the fetch guard may reach although private. */

@@ -54,6 +54,13 @@ export const describeConfig = (config: Config): readonly DescribedSetting[] => {
   add('log_level', config.logLevel);
   add('fetch_allow', config.fetchAllow.length === 0 ? undefined : config.fetchAllow);
   add('sandbox', config.sandbox);
+  const { words = [], moderation } = config.contentPolicy ?? {};
+  add('content_policy.words', words.length === 0 ? undefined : words.length);
+  add('content_policy.moderation.url', moderation?.url);
+  add('content_policy.moderation.api_key', moderation?.apiKey);
+  add('content_policy.moderation.model', moderation?.model);
+  add('content_policy.moderation.timeout', moderation && formatDuration(moderation.timeoutMs));
+  add('content_policy.moderation.on_failure', moderation?.onFailure);
   add('api_key', config.apiKey, 'LIMNER_API_KEY');
   for (const provider of config.providers) {
     const key = `providers.${provider.name}`;

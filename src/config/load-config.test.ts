@@ -475,6 +475,18 @@ describe('faults', () => {
       'server.trusted_proxies[0]',
       /wants an address or CIDR/,
     ],
+    [
+      'an origin that is none',
+      { yaml: 'server: { cors_origins: [https://app.example/path] }' },
+      'server.cors_origins[0]',
+      /wants an origin such as/,
+    ],
+    [
+      'a list of words that is not there',
+      { yaml: 'content_policy: { words_file: words.txt }' },
+      'content_policy.words_file',
+      /names the file words.txt, which cannot be read/,
+    ],
     ['an unknown key', { yaml: 'servr: {}' }, 'servr', 'is not known; did you mean server?'],
     [
       'an unknown key deep down',
@@ -956,7 +968,12 @@ describe('limner.example.yaml', () => {
       .replace('fetch_allow: []\n', '')
       .replace('  kind: fs\n', '');
     const env = Object.fromEntries([...yaml.matchAll(/\$\{([A-Z_]{5,})\}/g)].map(([, name]) => [name, 'k']));
-    const config = load({ yaml, env: { ...env, DATABASE_URL: 'postgres://h/d' } });
+    const config = load({
+      yaml,
+      env: { ...env, DATABASE_URL: 'postgres://h/d' },
+      files: { '/work/words.txt': '# bad ones\n\nthird\r\n fourth ' },
+    });
+    expect(config.contentPolicy?.words).toEqual(['first phrase', 'second', 'third', 'fourth']);
     expect(config.providers.map((provider) => provider.name)).toEqual([
       'ark',
       'jimeng',

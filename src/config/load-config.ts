@@ -19,6 +19,7 @@ import { adapterNameOf, readLayers } from './layers.ts';
 import type { ConfigFlags, Layers } from './layers.ts';
 import { formatPath } from './path.ts';
 import type { Path } from './path.ts';
+import { resolveContentPolicy } from './resolve-content-policy.ts';
 import { resolveModels, SANDBOX } from './resolve-models.ts';
 import { resolveProvider } from './resolve-providers.ts';
 import { resolveStorage } from './resolve-storage.ts';
@@ -78,8 +79,14 @@ export const loadConfig = ({
           providerNames: [...new Set([...providers.map(({ name }) => name), ...written.keys()])],
           report: layers.report,
         });
+  const contentPolicy = resolveContentPolicy(tree.content_policy ?? {}, {
+    cwd,
+    readFile,
+    report: layers.report,
+  });
   const config: Config = {
     ...ownSettings(tree, cwd, layers),
+    ...(contentPolicy !== undefined && { contentPolicy }),
     role,
     sandbox,
     providers,

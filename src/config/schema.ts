@@ -3,7 +3,13 @@ import type { Static, TObject, TProperties, TSchema } from 'typebox';
 import { imageFormats } from '../core/request.ts';
 import { secretText } from '../core/settings.ts';
 import type { AdapterDescription } from './config.ts';
-import { bucketAddressings, logLevels, sandboxModes, unconfirmedPolicies } from './config.ts';
+import {
+  bucketAddressings,
+  logLevels,
+  moderationFailurePolicies,
+  sandboxModes,
+  unconfirmedPolicies,
+} from './config.ts';
 import { DURATION_PATTERN } from './duration.ts';
 
 /**
@@ -182,6 +188,27 @@ const storage = map('Where pictures are kept.', {
   ),
 });
 
+const contentPolicy = map('What nobody may ask for; a prompt is checked before anything is paid.', {
+  words: optional(
+    Type.Array(text('A word or phrase.'), { description: 'Words and phrases that no prompt may hold.' }),
+  ),
+  words_file: optional(text('More of them, one a line; relative to the working folder.')),
+  moderation: optional(
+    map("A service that judges prompts, with the interface of OpenAI's moderation.", {
+      url: address('Its whole address, such as https://api.openai.com/v1/moderations.'),
+      api_key: optional(secretText('Sent to it as bearer token.')),
+      model: optional(text('The model it is to judge with.')),
+      timeout: optional(duration('How long it may take.', '5s')),
+      on_failure: optional(
+        oneOf(moderationFailurePolicies, 'What becomes of a prompt when it does not answer.', 'refuse'),
+      ),
+    }),
+  ),
+});
+
+/** `content_policy` when nothing in it is wrong. */
+export type ContentPolicyTree = Static<typeof contentPolicy>;
+
 const model = map('A stable public name.', {
   routes: optional(
     Type.Array(route, { description: 'What serves it; the four public models have a route by default.' }),
@@ -287,6 +314,7 @@ const properties = <P extends TSchema>(providers: P) =>
         ),
       }),
     ),
+    content_policy: optional(contentPolicy),
     labels: optional(anything('Not read yet.')),
   }) as const;
 

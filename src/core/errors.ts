@@ -84,6 +84,10 @@ const requestErrors = {
     report: true,
     retryable: true,
   }),
+  moderation_unavailable: entry(503, 'server_error', 'Nobody could judge the prompt', {
+    report: true,
+    retryable: true,
+  }),
   shutting_down: entry(503, 'server_error', 'The server is shutting down', { retryable: true }),
 } as const satisfies Record<string, CatalogueEntry>;
 

@@ -1,3 +1,4 @@
+import type { ContentCheck } from './content-check.ts';
 import type { Size } from './size.ts';
 
 /** How the caller wants each picture handed over. */
@@ -52,4 +53,6 @@ export interface GenerationRequest {
   readonly user?: string;
   readonly metadata?: Readonly<Record<string, string>>;
   readonly webhookUrl?: string;
+  /** Who looked at the prompt before it was accepted, where somebody does. */
+  readonly contentChecks?: readonly ContentCheck[];
 }

@@ -7,6 +7,7 @@ import type { CliContext } from '../context.ts';
 import { exitCodes } from '../exit-codes.ts';
 import { followToEnd } from '../follow-task.ts';
 import { formatJson } from '../output.ts';
+import { drawInTerminal, pictureProtocolOf } from '../show-picture.ts';
 
 /** Options of `limner generate`. */
 export interface GenerateOptions {
@@ -49,7 +50,9 @@ export const generate = async (
     const saved: string[] = [];
     for (const [index, image] of (ended.images ?? []).entries()) {
       const path = pathOf(image, index);
-      await save(path, await client.download(image, context.interrupted));
+      const bytes = await client.download(image, context.interrupted);
+      await save(path, bytes);
+      if (options.json !== true) await show(context, bytes);
       saved.push(relative(context.cwd, path) || path);
     }
     return { task: ended, files: saved };
@@ -140,4 +143,11 @@ const savedUnder = async (
 const save = async (path: string, bytes: Uint8Array): Promise<void> => {
   await mkdir(dirname(path), { recursive: true });
   await writeFile(path, bytes);
+};
+
+/** Shows a picture where the terminal takes some. */
+const show = async (context: CliContext, bytes: Uint8Array): Promise<void> => {
+  const protocol = pictureProtocolOf(context.stdout, context.env);
+  if (protocol === undefined) return;
+  context.stdout.write(await drawInTerminal(bytes, protocol));
 };

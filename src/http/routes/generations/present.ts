@@ -45,6 +45,7 @@ export const createPresenter =
           ...(usage.currency !== undefined && { currency: usage.currency }),
         },
       }),
+      ...(request.contentChecks !== undefined && { content_checks: [...request.contentChecks] }),
       ...(request.metadata !== undefined && { metadata: request.metadata }),
     };
   };

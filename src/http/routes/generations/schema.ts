@@ -243,6 +243,19 @@ export const TaskSchema = Type.Object(
         ),
       }),
     ),
+    content_checks: Type.Optional(
+      Type.Array(
+        Type.Object({
+          checked: Type.Literal('prompt'),
+          by: Type.Enum(['word_list', 'moderation'], { description: 'Who looked at it.' }),
+          service: Type.Optional(Type.String({ description: 'Host of the moderation service.' })),
+          verdict: Type.Enum(['allowed', 'unchecked'], {
+            description: '`unchecked`: the service did not answer, and its operator lets prompts pass then.',
+          }),
+        }),
+        { description: 'What was looked at before the task was accepted; absent where nobody does.' },
+      ),
+    ),
     metadata: Type.Optional(Type.Record(Type.String(), Type.String())),
   },
   {
@@ -373,6 +386,8 @@ export const createSchema = {
       'payload_too_large',
       'unsupported_media_type',
       'idempotency_key_reused',
+      'content_policy_violation',
+      'moderation_unavailable',
       'model_unavailable',
       'shutting_down',
       ...keyErrors,
