@@ -4,7 +4,6 @@ import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import * as module from 'node:module';
 import { dirname, join } from 'node:path';
-import { setFlagsFromString } from 'node:v8';
 
 const WANTED_MAJOR = 24;
 
@@ -35,8 +34,6 @@ const runOn = (node) => {
 if (Number.parseInt(process.versions.node, 10) >= WANTED_MAJOR) {
   // Here and not in TypeScript: what is compiled already needs no TypeScript parser, which takes 17 MB.
   module.enableCompileCache?.();
-  // V8 lets a small heap grow to a multiple of what lives in it, and seldom gives back what a burst made it take.
-  setFlagsFromString('--heap-growing-percent=25');
   // A clone runs its source, whatever was built from an older one; a published package has only what was built.
   const source = new URL('../src/main.ts', import.meta.url);
   await import(existsSync(source) ? source.href : new URL('../dist/src/main.js', import.meta.url).href);
