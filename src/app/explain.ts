@@ -20,6 +20,15 @@ const refusals: Readonly<Record<string, string>> = {
     'The user of DATABASE_URL may not do this in the database: it has to own it, or its schema public.',
 };
 
+/** SQLite's result codes READONLY, IOERR and CANTOPEN (sqlite.org/rescode.html); the upper bits hold details. */
+const folderResults = new Set([8, 10, 14]);
+
+const isFolderTrouble = (fault: NodeJS.ErrnoException & { readonly errcode?: unknown }): boolean =>
+  fault.syscall === 'mkdir' ||
+  (fault.code === 'ERR_SQLITE_ERROR' &&
+    typeof fault.errcode === 'number' &&
+    folderResults.has(fault.errcode & 0xff));
+
 /** A host that has several addresses fails once for each, and the error that comes has no words of its own. */
 const detailOf = (fault: unknown): string => {
   if (fault instanceof AggregateError) return detailOf(fault.errors[0]);
@@ -33,6 +42,8 @@ export const explain = (fault: unknown): string | undefined => {
   const { code } = fault as { readonly code?: unknown };
   const refusal = typeof code === 'string' ? refusals[code] : undefined;
   if (refusal !== undefined) return `${refusal} (${detailOf(fault)})`;
+  if (isFolderTrouble(fault))
+    return `The data folder cannot be used: set LIMNER_DATA_DIR to a folder in which this user may write. (${fault.message})`;
   return classifyPostgresFault(fault) === 'away'
     ? `The database cannot be reached: check DATABASE_URL, and whether PostgreSQL runs. (${detailOf(fault)})`
     : undefined;
