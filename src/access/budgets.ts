@@ -119,65 +119,73 @@ interface Take {
 }
 
 /** The guard of the money: takes what is asked for if, and only if, the limits leave room for it. */
-const takeFromLimits = prepare<Take>('takeFromLimits', (db, value) =>
-  db
-    .updateTable('key_balances')
-    .set((eb) => ({
-      committed: eb(
-        eb.case().when('period_start', '>=', value('period_start')).then(eb.ref('committed')).else(0).end(),
-        '+',
-        value('micros'),
-      ),
-      period_start: eb
-        .case()
-        .when('period_start', '>=', value('period_start'))
-        .then(eb.ref('period_start'))
-        .else(value('period_start'))
-        .end(),
-      day_images: eb(
-        eb.case().when('day_start', '>=', value('day_start')).then(eb.ref('day_images')).else(0).end(),
-        '+',
-        value('images'),
-      ),
-      day_start: eb
-        .case()
-        .when('day_start', '>=', value('day_start'))
-        .then(eb.ref('day_start'))
-        .else(value('day_start'))
-        .end(),
-    }))
-    .where('key_id', '=', value('key_id'))
-    .where('currency', '=', value('currency'))
-    .where((eb) =>
-      eb(
-        eb(
+const takeFromLimits = prepare<Take, Pick<KeyBalanceRow, 'period_start' | 'day_start'>>(
+  'takeFromLimits',
+  (db, value) =>
+    db
+      .updateTable('key_balances')
+      .set((eb) => ({
+        committed: eb(
           eb.case().when('period_start', '>=', value('period_start')).then(eb.ref('committed')).else(0).end(),
           '+',
           value('micros'),
         ),
-        '<=',
-        value('budget'),
-      ),
-    )
-    .where((eb) =>
-      eb(
-        eb(
+        period_start: eb
+          .case()
+          .when('period_start', '>=', value('period_start'))
+          .then(eb.ref('period_start'))
+          .else(value('period_start'))
+          .end(),
+        day_images: eb(
           eb.case().when('day_start', '>=', value('day_start')).then(eb.ref('day_images')).else(0).end(),
           '+',
           value('images'),
         ),
-        '<=',
-        value('images_per_day'),
-      ),
-    ),
+        day_start: eb
+          .case()
+          .when('day_start', '>=', value('day_start'))
+          .then(eb.ref('day_start'))
+          .else(value('day_start'))
+          .end(),
+      }))
+      .where('key_id', '=', value('key_id'))
+      .where('currency', '=', value('currency'))
+      .where((eb) =>
+        eb(
+          eb(
+            eb
+              .case()
+              .when('period_start', '>=', value('period_start'))
+              .then(eb.ref('committed'))
+              .else(0)
+              .end(),
+            '+',
+            value('micros'),
+          ),
+          '<=',
+          value('budget'),
+        ),
+      )
+      .where((eb) =>
+        eb(
+          eb(
+            eb.case().when('day_start', '>=', value('day_start')).then(eb.ref('day_images')).else(0).end(),
+            '+',
+            value('images'),
+          ),
+          '<=',
+          value('images_per_day'),
+        ),
+      )
+      .returning(['period_start', 'day_start']),
 );
 
 /** Stands for a limit that there is not. */
 const NO_LIMIT = Number.MAX_SAFE_INTEGER;
 
 /**
- * Takes what a task needs of its key's limits; `undefined` when it has it. Nothing is taken when one of them leaves no
- * room. Whoever changes the same balance waits here until this transaction has ended.
+ * Takes what a task that has just been written needs of its key's limits, or tells which of them leaves no room: then the
+ * transaction must be undone. Whoever takes from the same balance waits here until this transaction has ended.
  */
 export const reserve = async (
   connection: Connection,
@@ -185,28 +193,29 @@ export const reserve = async (
   reservation: Reservation,
 ): Promise<FullLimit | undefined> => {
   const { images, cost, concurrentTasks, imagesPerDay = NO_LIMIT, budget } = reservation;
-  const balance = await lockBalance(connection, task.keyId);
-  // NOTE: that is what an earlier run of this transaction left.
-  if ((await firstRow(connection, reservedFor, { task_id: task.id })) !== undefined) return undefined;
-  if (concurrentTasks !== undefined) {
-    const open = await connection.all(openTasksOfKey, { key_id: task.keyId, limit: concurrentTasks });
-    if (open.length >= concurrentTasks) return 'concurrent-tasks';
-  }
-  const dayStartMs = dayStartOf(task.createdAtMs);
-  const periodStartMs = budget === undefined ? 0 : periodStartOf(budget.period, task.createdAtMs);
-  const isTaken = await connection.run(takeFromLimits, {
+  const take: Take = {
     key_id: task.keyId,
-    currency: budget?.currency ?? balance.currency,
+    currency: budget?.currency ?? '',
     micros: budget === undefined ? 0 : (cost?.micros ?? 0),
     images,
-    period_start: periodStartMs,
-    day_start: dayStartMs,
+    period_start: budget === undefined ? 0 : periodStartOf(budget.period, task.createdAtMs),
+    day_start: dayStartOf(task.createdAtMs),
     budget: budget?.micros ?? NO_LIMIT,
     images_per_day: imagesPerDay,
-  });
-  if (isTaken === 0) {
-    const taken = balance.day_start >= dayStartMs ? balance.day_images : 0;
-    return taken + images > imagesPerDay ? 'images-per-day' : 'budget';
+  };
+  let taken = await firstRow(connection, takeFromLimits, take);
+  if (taken === undefined) {
+    // Either there is no room, or it is the first task that counts.
+    const { day_start, day_images } = await lockBalance(connection, task.keyId);
+    taken = await firstRow(connection, takeFromLimits, take);
+    if (taken === undefined) {
+      const today = day_start >= take.day_start ? day_images : 0;
+      return today + images > imagesPerDay ? 'images-per-day' : 'budget';
+    }
+  }
+  if (concurrentTasks !== undefined) {
+    const open = await connection.all(openTasksOfKey, { key_id: task.keyId, limit: concurrentTasks + 1 });
+    if (open.length > concurrentTasks) return 'concurrent-tasks';
   }
   await connection.run(insertEntry, {
     ...emptyEntry,
@@ -218,7 +227,7 @@ export const reserve = async (
     micros: cost?.micros ?? 0,
     currency: cost?.currency ?? '',
     // A node whose clock is behind may find that another has begun the day already.
-    counted_at: Math.max(task.createdAtMs, balance.period_start, balance.day_start),
+    counted_at: Math.max(task.createdAtMs, taken.period_start, taken.day_start),
     at: task.createdAtMs,
   });
   return undefined;

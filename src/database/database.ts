@@ -22,6 +22,8 @@ export interface Connection {
   enqueue(job: NewJob): Promise<void>;
   /** Nobody need work on the task any more. */
   dequeue(taskId: string): Promise<void>;
+  /** Nothing of this transaction is kept; what the operation returns is answered all the same. */
+  undo(): void;
 }
 
 /**

@@ -168,9 +168,9 @@ describe.each(testDatabases)('the ledger in %s, whatever happens in whatever ord
       micros: number,
     ): Promise<FullLimit | undefined> => {
       const taken = await takenOf(holder);
-      if ((await openTasksOf(holder)) >= CONCURRENT) return 'concurrent-tasks';
       if (taken.images + images > IMAGES_PER_DAY) return 'images-per-day';
-      return taken.committed + micros > holder.budget.micros ? 'budget' : undefined;
+      if (taken.committed + micros > holder.budget.micros) return 'budget';
+      return (await openTasksOf(holder)) >= CONCURRENT ? 'concurrent-tasks' : undefined;
     };
 
     const submit = async (holder: KeyState, images: number, price: number): Promise<void> => {

@@ -103,16 +103,6 @@ const earlierOf = async (
     : undefined;
 };
 
-const dropIdempotencyKey = prepare<Pick<IdempotencyRow, 'key_id' | 'idempotency_key' | 'task_id'>>(
-  'dropIdempotencyKey',
-  (db, value) =>
-    db
-      .deleteFrom('idempotency')
-      .where('key_id', '=', value('key_id'))
-      .where('idempotency_key', '=', value('idempotency_key'))
-      .where('task_id', '=', value('task_id')),
-);
-
 /** Accepts a task, its job, its idempotency record and what it takes of its key's limits together. */
 export const insertTask = operation(
   'insertTask',
@@ -125,20 +115,6 @@ export const insertTask = operation(
         : { outcome: 'conflict' };
     }
     if (task.isReplayOnly === true) return { outcome: 'declined' };
-    const full =
-      task.reservation &&
-      (await reserve(connection, { id, keyId, model: request.model, createdAtMs }, task.reservation));
-    if (full !== undefined) {
-      // A refused request is not kept.
-      if (idempotency !== undefined) {
-        await connection.run(dropIdempotencyKey, {
-          key_id: keyId,
-          idempotency_key: idempotency.key,
-          task_id: id,
-        });
-      }
-      return { outcome: 'refused', limit: full };
-    }
     const inserted = await connection.run(insertTaskRow, {
       id,
       key_id: keyId,
@@ -154,8 +130,16 @@ export const insertTask = operation(
       error: null,
       claim: null,
     });
-    if (inserted > 0) await connection.enqueue({ taskId: id, lane: request.model, keyId, createdAtMs });
-    return { outcome: 'created' };
+    // NOTE: that is what an earlier run of this transaction left, with all that belongs to it.
+    if (inserted === 0) return { outcome: 'created' };
+    await connection.enqueue({ taskId: id, lane: request.model, keyId, createdAtMs });
+    // NOTE: last, since whoever else accepts for this key waits from here to the commit.
+    const full =
+      task.reservation &&
+      (await reserve(connection, { id, keyId, model: request.model, createdAtMs }, task.reservation));
+    if (full === undefined) return { outcome: 'created' };
+    connection.undo();
+    return { outcome: 'refused', limit: full };
   },
 );
 

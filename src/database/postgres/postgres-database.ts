@@ -101,13 +101,17 @@ export const openPostgresDatabase = async (settings: {
     const client: PoolClient = await pool.connect();
     try {
       await client.query('begin');
+      let isUndone = false;
       const result = await work({
         ...createPostgresConnection(client, statements),
         enqueue: (job) => enqueue(client, job),
         // The worker that holds the job lets it go: it finds that its task has ended.
         dequeue: () => Promise.resolve(),
+        undo: () => {
+          isUndone = true;
+        },
       });
-      await client.query('commit');
+      await client.query(isUndone ? 'rollback' : 'commit');
       client.release();
       return result;
     } catch (fault) {

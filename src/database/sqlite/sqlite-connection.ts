@@ -14,7 +14,7 @@ interface Parsed {
 export const createSqliteConnection = (
   handle: DatabaseSync,
   statements: ReadonlyMap<string, Statement>,
-): Connection => {
+): Omit<Connection, 'undo'> => {
   const known = new Map<string, Parsed>();
 
   const parse = (name: string): Parsed => {

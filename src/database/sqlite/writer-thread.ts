@@ -5,7 +5,7 @@
 import { DatabaseSync } from 'node:sqlite';
 import { parentPort, workerData } from 'node:worker_threads';
 import type { Statement } from '../compile.ts';
-import type { Operation } from '../database.ts';
+import type { Connection, Operation } from '../database.ts';
 import { migrateSqlite } from './migrate-sqlite.ts';
 import { createSqliteConnection } from './sqlite-connection.ts';
 
@@ -43,7 +43,13 @@ handle.exec('PRAGMA synchronous = FULL');
 handle.exec('PRAGMA foreign_keys = ON');
 handle.exec('PRAGMA cache_size = -16000');
 migrateSqlite(handle);
-const connection = createSqliteConnection(handle, settings.statements);
+let isUndone = false;
+const connection: Connection = {
+  ...createSqliteConnection(handle, settings.statements),
+  undo: () => {
+    isUndone = true;
+  },
+};
 
 const asError = (thrown: unknown): Error => (thrown instanceof Error ? thrown : new Error(String(thrown)));
 
@@ -52,9 +58,10 @@ const transact = async (request: WriteRequest): Promise<WriteResult> => {
   const operation = operations.get(request.name);
   if (operation === undefined) return { error: new Error(`There is no operation ${request.name}`) };
   handle.exec('SAVEPOINT operation');
+  isUndone = false;
   try {
     const result = await operation.transact(connection, request.parameters);
-    handle.exec('RELEASE operation');
+    handle.exec(isUndone ? 'ROLLBACK TO operation; RELEASE operation' : 'RELEASE operation');
     return { result };
   } catch (thrown) {
     // NOTE: some faults (disk full) have already rolled everything back; then the whole batch fails at COMMIT.
