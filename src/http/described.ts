@@ -48,9 +48,20 @@ export const otherAnswer = (
   content: { [contentType]: { schema: { type: 'string' } } },
 });
 
+/** An answer that is JSON, or a text of another kind when that is asked for. */
+export const answerOrText = <Schema extends TSchema>(
+  description: string,
+  schema: Schema,
+  contentType: string,
+  headers: Readonly<Record<string, DescribedHeader>> = {},
+) => {
+  const json = answer(description, schema, headers);
+  return { ...json, content: { ...json.content, [contentType]: { schema: { type: 'string' } } } };
+};
+
 /** The error answers of a route, by status, from the codes it may give. */
 export const errorAnswers = (...codes: readonly ErrorCode[]): Record<number, ReturnType<typeof answer>> => {
-  const byStatus = Map.groupBy(codes, (code) => catalogue[code].status);
+  const byStatus = Map.groupBy(new Set(codes), (code) => catalogue[code].status);
   return Object.fromEntries(
     [...byStatus].map(([status, group]) => [
       status,
@@ -63,5 +74,8 @@ export const errorAnswers = (...codes: readonly ErrorCode[]): Record<number, Ret
 export const keyErrors = [
   'missing_api_key',
   'invalid_api_key',
+  'address_not_allowed',
+  'rate_limit_exceeded',
   'internal_error',
+  'database_unavailable',
 ] as const satisfies readonly ErrorCode[];

@@ -42,7 +42,10 @@ export const FieldsSchema = Type.Object(
       Text(requestLimits.wordCharacters, { description: 'Your own name for your end user, as `user`.' }),
     ),
   },
-  { title: 'OpenAiGenerationRequest' },
+  {
+    title: 'OpenAiGenerationRequest',
+    examples: [{ model: 'dall-e-3', prompt: 'A red fox in fresh snow', size: '1792x1024', n: 1 }],
+  },
 );
 
 const validator = Compile(FieldsSchema);

@@ -1,5 +1,5 @@
 import Type, { type Static } from 'typebox';
-import { answer, errorAnswers, keyErrors, otherAnswer } from '../described.ts';
+import { answer, answerOrText, errorAnswers, keyErrors } from '../described.ts';
 import { AdjustmentSchema, IdempotencyKeyHeader } from '../routes/generations/schema.ts';
 import { ModelListSchema, ModelSchema } from '../routes/models/schema.ts';
 import { FieldsSchema } from './fields.ts';
@@ -49,13 +49,7 @@ const waits =
 const headers = Type.Object(IdempotencyKeyHeader);
 
 const response = {
-  200: {
-    ...answer('The pictures.', PicturesSchema, answerHeaders),
-    content: {
-      ...answer('', PicturesSchema).content,
-      ...otherAnswer('', 'text/event-stream').content,
-    },
-  },
+  200: answerOrText('The pictures.', PicturesSchema, 'text/event-stream', answerHeaders),
   ...errorAnswers(
     'invalid_json',
     'invalid_parameter',
@@ -64,12 +58,15 @@ const response = {
     'reference_unreachable',
     'reference_invalid',
     'provider_rejected_request',
+    'model_not_allowed',
     'model_not_found',
     'cancelled',
     'payload_too_large',
     'unsupported_media_type',
     'idempotency_key_reused',
     'queue_full',
+    'concurrency_limit_exceeded',
+    'insufficient_quota',
     'provider_bad_response',
     'submission_unconfirmed',
     'model_unavailable',
@@ -103,7 +100,16 @@ const EditSchema = Type.Object(
       { description: 'One picture.', minItems: 1, maxItems: 1 },
     ),
   },
-  { title: 'OpenAiEditRequest' },
+  {
+    title: 'OpenAiEditRequest',
+    examples: [
+      {
+        model: 'seedream-3.0',
+        prompt: 'The same fox at night',
+        images: [{ image_url: 'https://example.com/fox.png' }],
+      },
+    ],
+  },
 );
 
 const EditForm = Type.Object(

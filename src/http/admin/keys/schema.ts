@@ -25,7 +25,19 @@ const NewKeySchema = Type.Object(
     ),
     ...own,
   },
-  { title: 'NewKey', additionalProperties: false },
+  {
+    title: 'NewKey',
+    additionalProperties: false,
+    examples: [
+      { name: 'shop' },
+      {
+        name: 'shop, with limits',
+        models: ['seedream-3.0', 'jimeng'],
+        images_per_day: 2000,
+        budget: { amount: 500, currency: 'CNY', period: 'month' },
+      },
+    ],
+  },
 );
 
 const KeyChangesSchema = Type.Object(
@@ -42,6 +54,7 @@ const KeyChangesSchema = Type.Object(
   {
     title: 'KeyChanges',
     additionalProperties: false,
+    examples: [{ concurrent_tasks: 10, images_per_day: null }],
     description: 'What is absent stays as it is; `null` takes away what was set.',
   },
 );
@@ -57,7 +70,7 @@ const RotationSchema = Type.Object(
       }),
     ),
   },
-  { title: 'KeyRotation', additionalProperties: false },
+  { title: 'KeyRotation', additionalProperties: false, examples: [{ overlap_seconds: 7200 }] },
 );
 
 const KeySchema = Type.Object(

@@ -16,6 +16,6 @@ export const fileSchema = {
     206: otherAnswer('A part of the picture.', 'image/*'),
     304: { description: 'You have it already.', type: 'null' },
     416: { description: 'The picture has no such part.', type: 'null' },
-    ...errorAnswers('image_not_found', 'image_expired', 'internal_error'),
+    ...errorAnswers('image_not_found', 'image_expired', 'internal_error', 'database_unavailable'),
   },
 };

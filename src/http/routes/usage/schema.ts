@@ -1,7 +1,7 @@
 import Type from 'typebox';
 import { usageDimensions } from '../../../access/usage.ts';
 import { keyFields, maybe } from '../../admin/keys/fields.ts';
-import { answer, errorAnswers, keyErrors } from '../../described.ts';
+import { answer, answerOrText, errorAnswers, keyErrors } from '../../described.ts';
 import { rangeFields, UsageLineSchema } from './fields.ts';
 
 const UsageSchema = Type.Object(
@@ -97,7 +97,7 @@ export const usageReportSchema = {
     { additionalProperties: false },
   ),
   response: {
-    200: answer('The report.', UsageReportSchema),
+    200: answerOrText('The report.', UsageReportSchema, 'text/csv'),
     ...errorAnswers('invalid_parameter', 'unknown_parameter', 'insufficient_role', ...keyErrors),
   },
 };

@@ -20,7 +20,11 @@ const NewEndpointSchema = Type.Object(
       () => 'an http or https address without user name and password',
     ),
   },
-  { title: 'NewWebhookEndpoint', additionalProperties: false },
+  {
+    title: 'NewWebhookEndpoint',
+    additionalProperties: false,
+    examples: [{ url: 'https://shop.example/hooks/limner' }],
+  },
 );
 
 const endpointFields = {
