@@ -134,18 +134,36 @@ describe('a key', () => {
     await expect(connect('legacy', 'not-a-key')).rejects.toThrow(/invalid_api_key|401|Unauthorized/i);
   });
 
+  const makeKey = async (settings: object): Promise<string> => {
+    const made = await sandboxed.limner.api<{ key: string }>('POST', '/admin/v1/keys', settings);
+    return made.body.key;
+  };
+  const fox = { name: 'generate_image', arguments: { model: 'seedream-3.0', prompt: 'A fox' } };
+
   test('sees its own tasks only', async () => {
-    const { body } = await sandboxed.limner.api<{ key: string }>('POST', '/admin/v1/keys', {
-      name: 'other',
-      role: 'user',
-    });
-    const [own, foreign] = [await connect('legacy'), await connect('legacy', body.key)];
-    const made = await own.callTool({
-      name: 'generate_image',
-      arguments: { model: 'seedream-3.0', prompt: 'A fox' },
-    });
+    const [own, foreign] = [
+      await connect('legacy'),
+      await connect('legacy', await makeKey({ name: 'other' })),
+    ];
+    const made = await own.callTool(fox);
     const looked = await foreign.callTool({ name: 'get_task', arguments: { task_id: taskIn(made) } });
-    expect(looked.isError).toBe(true);
+    expect([looked.isError, wordsOf(looked)]).toEqual([true, expect.stringContaining('task_not_found')]);
     await Promise.all([own.close(), foreign.close()]);
+  });
+
+  test('is held to its limits and its models', async () => {
+    const key = await makeKey({ name: 'small', models: ['seedream-3.0'], images_per_day: 1 });
+    const client = await connect('auto', key);
+    const { tools } = await client.listTools();
+    expect(tools[0]?.inputSchema.properties).toMatchObject({ model: { enum: ['seedream-3.0'] } });
+    expect((await client.callTool(fox)).isError).toBeFalsy();
+    const second = await client.callTool(fox);
+    expect([second.isError, wordsOf(second)]).toEqual([
+      true,
+      expect.stringMatching(/^rate_limit_exceeded: This key may ask for 1 pictures a day/),
+    ]);
+    const other = { ...fox, arguments: { ...fox.arguments, model: 'keling' } };
+    expect(wordsOf(await client.callTool(other))).toMatch(/^model_not_allowed: /);
+    await client.close();
   });
 });
