@@ -1,4 +1,6 @@
 /** What the program promises to those who end it, gently or not, and start it again. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { describe, it } from 'vitest';
 import type { TaskView } from '../src/http/routes/generations/schema.ts';
 import { startArkEmulator } from '../upstreams/ark/index.ts';
@@ -194,6 +196,15 @@ describe.concurrent('a data folder', () => {
     await limner.kill();
     const third = await startLimner({ dataDir: folder.path });
     expect(await third.stop()).toBe(0);
+  });
+
+  it('that is a file ends the start with a sentence', async ({ expect }) => {
+    await using folder = await createDataFolder();
+    const file = join(folder.path, 'file');
+    await writeFile(file, '');
+    const limner = spawnLimner({ dataDir: file });
+    expect(await limner.ended).toEqual({ code: 1, signal: null });
+    expect(limner.output()).toContain('error: The data folder cannot be used: set LIMNER_DATA_DIR');
   });
 });
 
