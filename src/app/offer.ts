@@ -16,7 +16,14 @@ interface Offer {
 /** The offer of a worker with this configuration. */
 export const offerOf = ({ providers, models }: Pick<Config, 'providers' | 'models'>): JsonValue => {
   const offer: Offer = {
-    providers: providers.map(({ settings: _, baseUrl: __, ...provider }) => provider),
+    providers: providers.map((provider) => ({
+      name: provider.name,
+      adapterName: provider.adapterName,
+      concurrency: provider.concurrency,
+      ...(provider.requestsPerMinute !== undefined && { requestsPerMinute: provider.requestsPerMinute }),
+      pollIntervalMs: provider.pollIntervalMs,
+      callTimeoutMs: provider.callTimeoutMs,
+    })),
     models,
   };
   return JSON.parse(JSON.stringify(offer)) as JsonValue;

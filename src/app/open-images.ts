@@ -10,7 +10,7 @@ import type { Logger } from '../observe/logger.ts';
 export interface OpenImages {
   readonly images: ImageStore;
   /** Breaks off whatever is under way. */
-  close(): Promise<void>;
+  readonly close: () => Promise<void>;
 }
 
 /**

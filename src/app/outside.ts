@@ -8,7 +8,7 @@ export interface Outside {
   /** For addresses that come from outside. */
   readonly fetcher: GuardedFetcher;
   /** For the configured address of a provider. */
-  connect(baseUrl: string): Promise<UpstreamConnection>;
+  readonly connect: (baseUrl: string) => Promise<UpstreamConnection>;
   close(): Promise<void>;
 }
 
