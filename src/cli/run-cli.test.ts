@@ -314,7 +314,7 @@ describe('with a server', () => {
       const { out } = await run('/', ['webhooks', 'deliveries', '--task', taskId, '--state', 'failed'], env);
       return out.includes(taskId) ? out : undefined;
     }, 'the delivery is given up');
-    expect(told).toContain('127.0.0.1:9 is no public address.');
+    expect(told).toContain('127.0.0.1:9 has a port that is not fetched from.');
     const deliveryId = /evt_\w{26}/.exec(told)?.[0] ?? '';
     expect(await run('/', ['webhooks', 'redeliver', deliveryId], env)).toEqual({
       code: 0,
