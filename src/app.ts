@@ -153,7 +153,7 @@ export const createApp = async ({
     urlTtlMs,
     taskTtlMs,
     providers: () => upstreams.map((provider) => health.stateOf(provider)),
-    isReady: () => isReady,
+    isReady: () => isReady && fleet.isTogether,
     draining: draining.signal,
     storeReference: async (taskId, picture) => {
       const isFile = !(picture instanceof Uint8Array);

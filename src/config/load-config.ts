@@ -91,7 +91,7 @@ export const loadConfig = ({
     sandbox,
     providers,
     ...models,
-    notices: [...layers.notices, ...unreadKeys(tree)],
+    notices: [...layers.notices, ...unreadKeys(tree), ...unreachableLinks(tree)],
     origins: new Map(leavesOf(layers.tree).map((path) => [formatPath(path), layers.originOf(path)])),
   };
   if (layers.faults.length > 0) throw new ConfigError(layers.faults);
@@ -187,6 +187,14 @@ const perKeyOf = ({ limits }: ConfigTree): Config['limits']['perKey'] => {
     ...(images_per_day !== undefined && { imagesPerDay: images_per_day }),
   };
 };
+
+/** A server that listens on every network does not know by which of its addresses callers reach it. */
+const unreachableLinks = ({ server }: ConfigTree): readonly string[] =>
+  server?.public_url === undefined && ['0.0.0.0', '::'].includes(server?.host ?? defaults.host)
+    ? [
+        `server.host is ${server?.host} and server.public_url is not set: links to pictures begin with http://localhost, which other machines cannot follow; set LIMNER_PUBLIC_URL`,
+      ]
+    : [];
 
 /** Everything but providers and models. */
 const ownSettings = (tree: ConfigTree, cwd: string, layers: Layers) => {

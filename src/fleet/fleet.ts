@@ -13,6 +13,8 @@ export interface FleetNode {
 export interface Fleet {
   /** How many of `total` places are this node's, so that all workers together have no more. */
   partOf(limitName: string, total: number): number;
+  /** Whether this node was heard by the others, and heard them, a short while ago. */
+  readonly isTogether: boolean;
   /** The nodes that are there now, this one too. */
   readonly nodes: readonly FleetNode[];
   /** Calls back when nodes came, went, or serve something else. */
@@ -22,6 +24,7 @@ export interface Fleet {
 /** The fleet of one: everything is its own. */
 export const fleetOfOne = (node: FleetNode): Fleet => ({
   partOf: (_, total) => total,
+  isTogether: true,
   nodes: [node],
   onChange: () => {},
 });

@@ -87,12 +87,14 @@ export const joinFleet = async (settings: {
   let known = '';
   let nodes: readonly FleetNode[] = [];
   let workers: readonly string[] = [];
+  let seenMs = clock.nowMs();
   let hasLeft = false;
   let cancel = (): void => {};
 
   const look = async (): Promise<void> => {
     await database.write(signLife, { id: node.id, role: node.role, offer: JSON.stringify(node.offer) });
     const rows = await database.read.all(livingNodes, { gone_after: GONE_AFTER_MS });
+    seenMs = clock.nowMs();
     const text = JSON.stringify(rows);
     if (text === known) return;
     known = text;
@@ -115,6 +117,9 @@ export const joinFleet = async (settings: {
   again();
   return {
     partOf: (limitName, total) => partOfWorker(workers, node.id, limitName, total),
+    get isTogether() {
+      return clock.nowMs() - seenMs < GONE_AFTER_MS;
+    },
     get nodes() {
       return nodes;
     },

@@ -19,6 +19,9 @@ export interface HeldJobs {
 /** How long a job rests after its handler threw: a fault of ours must not become a busy loop. */
 const PAUSE_AFTER_FAULT_MS = 5_000;
 
+/** However late a job is due it is looked at after this: the clock that said so may have been set since. */
+const LONGEST_REST_MS = 60_000;
+
 /** Of how many jobs the rate is told at which they begin. */
 const LATE_BEGINS = 32;
 
@@ -79,7 +82,8 @@ export const createHeldJobs = (settings: {
   };
 
   const rest = (job: Job, untilMs: number): void => {
-    const cancel = clock.after(Math.max(0, untilMs - clock.nowMs()), () => {
+    const restMs = Math.min(LONGEST_REST_MS, Math.max(0, untilMs - clock.nowMs()));
+    const cancel = clock.after(restMs, () => {
       resting.delete(job.taskId);
       begin(job);
     });
