@@ -1,6 +1,9 @@
 /** The process: its arguments, environment, streams and signals go to the command line, its exit code comes back. */
 import { processEnvironment } from './config/process-environment.ts';
 
+// A report that Node writes of a crash would tell the environment, and with it every secret there.
+process.report.excludeEnv = true;
+
 const interruption = new AbortController();
 let isInterrupted = false;
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {

@@ -1,11 +1,7 @@
 import type { ModelConfig, ProviderConfig } from '../config/config.ts';
 import type { ModelCard } from '../core/model-card.ts';
-import {
-  createModelCatalog,
-  type ModelCatalog,
-  type Provider,
-  type PublicModel,
-} from '../providers/catalog.ts';
+import type { ModelCatalog, Provider, PublicModel } from '../providers/catalog.ts';
+import { discreet } from '../providers/discreet.ts';
 import { NotSent } from '../providers/provider.ts';
 import { adapterByName } from '../providers/registry.ts';
 import type { UpstreamConnection } from '../providers/upstream-client.ts';
@@ -24,7 +20,7 @@ export const connectProvider = async (
   connect: Outside['connect'],
 ): Promise<Provider> => ({
   name: config.name,
-  adapter: adapterByName(config.adapterName),
+  adapter: discreet(adapterByName(config.adapterName), config.settings),
   settings: config.settings as never,
   http: config.baseUrl === undefined ? noUpstream : await connect(config.baseUrl),
   ...(config.baseUrl !== undefined && { trustedHost: new URL(config.baseUrl).host }),

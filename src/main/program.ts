@@ -5,6 +5,7 @@ import type { KeyStore } from '../access/keys.ts';
 import type { App, AppSettings } from '../app.ts';
 import type { EmbeddedApp, Program, Terminal } from '../cli/context.ts';
 import type { Config } from '../config/config.ts';
+import { secretsOf } from '../config/secrets-of.ts';
 import { createLogger } from '../observe/logger.ts';
 
 /** Name of the key that commands use which run Limner in their own process. */
@@ -50,7 +51,7 @@ export const createProgram = (stdout: Terminal): Program => ({
 
 const serve = async (config: Config, stop: AbortSignal, stdout: Terminal): Promise<void> => {
   const { retirementsOf, retirementWarning } = await import('../providers/retirements.ts');
-  const logger = createLogger({ level: config.logLevel, destination: stdout });
+  const logger = createLogger({ level: config.logLevel, destination: stdout, secrets: secretsOf(config) });
   const app = await startApp({ config, logger });
   try {
     for (const notice of config.notices) logger.warn(notice);

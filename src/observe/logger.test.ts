@@ -22,6 +22,18 @@ test('leaves out what is below its level', () => {
   expect(logged((logger) => logger.debug('quiet'))).toBe('');
 });
 
+test('writes no secret that it knows, whoever said it', () => {
+  const lines: string[] = [];
+  const logger = createLogger({
+    level: 'info',
+    destination: { write: (line) => lines.push(line) },
+    secrets: [new Secret('planted-"5"'), new Secret('b')],
+  });
+  logger.info({ said: 'wrong key planted-"5"', err: new Error('b: planted-"5"') }, 'with planted-"5"');
+  expect(lines.join('')).not.toContain('planted');
+  expect(JSON.parse(lines.join(''))).toMatchObject({ said: 'wrong key [secret]', msg: 'with [secret]' });
+});
+
 test('redacts what is named like a secret, and secrets however they are named', () => {
   const text = logged((logger) =>
     logger.info({

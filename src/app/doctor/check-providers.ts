@@ -6,6 +6,7 @@ import type { Finding } from '../../core/finding.ts';
 import { newId } from '../../core/ids.ts';
 import { Secret } from '../../core/secret.ts';
 import { AnswerLost, NotSent, ProviderError, type UpstreamClient } from '../../providers/provider.ts';
+import { discreet } from '../../providers/discreet.ts';
 import { adapterByName } from '../../providers/registry.ts';
 import { createUpstreamClient, createUpstreamDispatcher } from '../../providers/upstream-client.ts';
 import type { ClockReadings } from './clock-readings.ts';
@@ -79,7 +80,7 @@ const checkProvider = async (
   { clock, clocks }: { readonly clock: Clock; readonly clocks: ClockReadings },
 ): Promise<readonly Finding[]> => {
   const check = `provider ${provider.name}`;
-  const adapter = adapterByName(provider.adapterName);
+  const adapter = discreet(adapterByName(provider.adapterName), provider.settings);
   const { baseUrl } = provider;
   if (baseUrl === undefined) return [];
   const [upstreamModel] = modelsOf(config, provider.name);
