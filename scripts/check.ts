@@ -17,6 +17,7 @@ const checks: Readonly<Record<string, readonly string[]>> = {
   types: ['tsc', '--noEmit'],
   client: ['tsc', '--noEmit', '-p', 'client/tsconfig.json'],
   structure: ['node', 'scripts/check-structure.ts'],
+  dependencies: ['node', 'scripts/check-dependencies.ts'],
   format: ['oxfmt', '--check'],
 };
 
