@@ -35,7 +35,7 @@ export interface Usage {
 }
 
 /** Its open files, sockets included, and its memory. */
-export const usageOf = ({ pid }: Pick<LimnerProcess, 'pid'>): Usage => ({
+const usageOf = ({ pid }: Pick<LimnerProcess, 'pid'>): Usage => ({
   files: readdirSync(`/proc/${pid}/fd`).length,
   memoryBytes: Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1]) * 1024,
 });
